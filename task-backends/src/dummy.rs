@@ -1,0 +1,134 @@
+//! Keeps tasks and never runs them: for tests of code that enqueues.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use task_core::{
+    Cancellation, Capabilities, Clock, Error, ErrorKind, NewTask, Result, TaskAdmin, TaskBackend, TaskId,
+    TaskQueue, TaskRecord, TaskStatus, signals,
+};
+use tokio::sync::Notify;
+
+/// Collects what is enqueued, in order, and never runs it.
+///
+/// Clones share what they collected.
+#[derive(Debug, Clone, Default)]
+pub struct DummyBackend {
+    kept: Arc<Mutex<Kept>>,
+    changed: Arc<Notify>,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    records: Vec<TaskRecord>,
+    /// Where in `records` each task stands.
+    places: HashMap<TaskId, usize>,
+}
+
+impl DummyBackend {
+    /// An empty backend.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything that was enqueued and not cleared, in order. Copies: changes later on
+    /// do not show in them.
+    pub fn records(&self) -> Vec<TaskRecord> {
+        self.locked(|kept| kept.records.clone())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.locked(|kept| *kept = Kept::default());
+        self.changed.notify_waiters();
+    }
+
+    fn locked<R>(&self, work: impl FnOnce(&mut Kept) -> R) -> R {
+        work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl TaskBackend for DummyBackend {
+    fn kind(&self) -> &'static str {
+        "dummy"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            priority: true,
+            defer: true,
+            async_task: true,
+            get_result: false,
+            durable: false,
+        }
+    }
+
+    async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
+        let now = self.clock.now();
+        let accepted: Vec<TaskRecord> = tasks.into_iter().map(|task| task.accepted(now)).collect();
+        self.locked(|kept| {
+            let mut places = HashMap::with_capacity(accepted.len());
+            for (index, task) in accepted.iter().enumerate() {
+                let twin = places.insert(task.id, kept.records.len() + index).is_some();
+                if twin || kept.places.contains_key(&task.id) {
+                    return Err(Error::new(
+                        ErrorKind::State,
+                        format!("task {} is enqueued already", task.id),
+                    ));
+                }
+            }
+            kept.places.extend(places);
+            kept.records.extend(accepted.iter().cloned());
+            Ok(())
+        })?;
+        for record in &accepted {
+            signals::TASK_ENQUEUED.send(record);
+        }
+        self.changed.notify_waiters();
+        Ok(accepted)
+    }
+
+    async fn find(&self, id: TaskId) -> Result<Option<TaskRecord>> {
+        Ok(self.locked(|kept| Some(kept.records[*kept.places.get(&id)?].clone())))
+    }
+
+    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
+        let now = self.clock.now();
+        let canceled = self.locked(|kept| {
+            let place = *kept.places.get(&id)?;
+            let record = &mut kept.records[place];
+            if record.status.is_finished() {
+                return Some(Cancellation::AlreadyFinished);
+            }
+            record.status = TaskStatus::Canceled;
+            record.finished_at = Some(now);
+            Some(Cancellation::Canceled)
+        });
+        self.changed.notify_waiters();
+        canceled.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no task {id}")))
+    }
+
+    async fn changed(&self, timeout: Duration) {
+        // Late is as good as early here: the caller looks again either way.
+        let _ = tokio::time::timeout(timeout, self.changed.notified()).await;
+    }
+
+    fn queue(&self) -> Option<&dyn TaskQueue> {
+        None
+    }
+
+    fn admin(&self) -> Option<&dyn TaskAdmin> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    async fn close(&self) {}
+}

@@ -1,0 +1,288 @@
+//! Tasks in an SQL database. One file per family of statements; [`writer`] is the only
+//! one that commits.
+//!
+//! Layout: a task's row is written once; where it is in its life shows in which narrow
+//! table its number stands. Claiming deletes it from `ready` and writes one row for the
+//! whole batch, finishing appends to `result`. `migrations/` has the tables with the
+//! reasons, `docs/design.md` the measurements behind them.
+
+mod back;
+mod change;
+mod claim;
+mod enqueue;
+mod error;
+mod finish;
+mod lanes;
+mod list;
+mod open;
+mod record;
+mod schema;
+mod script;
+mod watch;
+mod workers;
+mod writer;
+
+use std::any::Any;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, SqliteConnection};
+use task_core::{
+    Cancellation, Capabilities, Claim, ClaimRequest, Clock, Count, Error, ErrorKind, Filter, Finished,
+    GivenBack, NewTask, Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId,
+    TaskPage, TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
+};
+use tokio::task::AbortHandle;
+
+pub use open::{SqliteOptions, Synchronous};
+pub use schema::Migration;
+
+use lanes::Lanes;
+use open::Opener;
+use watch::Watch;
+use writer::{Transaction, Writer};
+
+/// Tasks in an SQLite file: embedded, durable, shared by several processes of one machine.
+///
+/// One connection of each process writes, and callers that come at the same time share
+/// its commits; reading goes on beside it.
+pub struct SqliteBackend {
+    path: PathBuf,
+    clock: Clock,
+    writer: Writer,
+    readers: SqlitePool,
+    lanes: Arc<Lanes>,
+    watch: Watch,
+    looking: AbortHandle,
+}
+
+impl SqliteBackend {
+    /// Opens a file, makes it if the options allow it, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Schema`]: the file was migrated by a newer version, or is another
+    ///   program's. Nothing was written.
+    /// - [`ErrorKind::Corrupt`], [`ErrorKind::Unavailable`], [`ErrorKind::Backend`]: what
+    ///   SQLite says about the file.
+    pub async fn open(options: SqliteOptions) -> Result<Self> {
+        let opener = Opener::new(&options);
+        let mut connection = opener.connect(true).await?;
+        let applied = schema::migrate(&mut connection)
+            .await
+            .map_err(|error| error.at(options.path.display().to_string()))?;
+        for migration in applied {
+            tracing::info!(file = %options.path.display(), version = migration.version, "schema migrated");
+        }
+        let readers = opener.readers().await?;
+        let lanes = Arc::new(Lanes::default());
+        let watch = Watch::new();
+        let looking = watch.start(opener.connect(false).await?, options.clock.clone());
+        let writer = Writer::start(
+            connection,
+            opener,
+            lanes.clone(),
+            watch.clone(),
+            options.clock.clone(),
+        );
+        Ok(Self {
+            path: options.path,
+            clock: options.clock,
+            writer,
+            readers,
+            lanes,
+            watch,
+            looking,
+        })
+    }
+
+    /// The steps that [`SqliteBackend::open`] would take on this file, without taking
+    /// them, and the version it has now. A file that is not there has version 0.
+    ///
+    /// # Errors
+    /// As [`SqliteBackend::open`].
+    pub async fn pending_migrations(options: &SqliteOptions) -> Result<(i64, Vec<Migration>)> {
+        if !options.path.exists() {
+            return Ok((0, schema::MIGRATIONS.to_vec()));
+        }
+        let mut connection = Opener::new(options).connect(false).await?;
+        let version = schema::version(&mut connection).await?;
+        let pending = schema::pending(&mut connection)
+            .await
+            .map_err(|error| error.at(options.path.display().to_string()))?;
+        connection.close().await.map_err(error::from_sqlx)?;
+        Ok((version, pending))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stores tasks through a connection of the application's, inside whatever
+    /// transaction is open on it: they commit or vanish with it. See
+    /// [`EnqueueIn`](crate::EnqueueIn).
+    ///
+    /// # Errors
+    /// What the database says. The transaction should then be rolled back.
+    pub(crate) async fn enqueue_on(
+        &self,
+        connection: &mut SqliteConnection,
+        tasks: Vec<NewTask>,
+    ) -> Result<Vec<TaskRecord>> {
+        let now = self.clock.now().as_microsecond();
+        // Lanes that this transaction makes are not remembered: it may roll back.
+        let mut transaction = Transaction::joined(connection, now, self.lanes.clone());
+        let accepted_at = enqueue::Rows::new(tasks.iter(), now)?
+            .store(&mut transaction)
+            .await?;
+        transaction.send().await?;
+        let records: Vec<TaskRecord> = tasks.into_iter().map(|task| task.accepted(accepted_at)).collect();
+        records
+            .iter()
+            .for_each(|record| signals::TASK_ENQUEUED.send(record));
+        Ok(records)
+    }
+}
+
+impl fmt::Debug for SqliteBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqliteBackend({})", self.path.display())
+    }
+}
+
+impl Drop for SqliteBackend {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+#[async_trait]
+impl TaskBackend for SqliteBackend {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            priority: true,
+            defer: true,
+            async_task: true,
+            get_result: true,
+            durable: true,
+        }
+    }
+
+    async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
+        let records = self.writer.enqueue(tasks).await?;
+        records
+            .iter()
+            .for_each(|record| signals::TASK_ENQUEUED.send(record));
+        Ok(records)
+    }
+
+    async fn find(&self, id: TaskId) -> Result<Option<TaskRecord>> {
+        record::find(&self.readers, id).await
+    }
+
+    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
+        self.writer.run(change::CancelWork(id)).await
+    }
+
+    async fn changed(&self, timeout: Duration) {
+        self.watch.any(timeout).await;
+    }
+
+    fn queue(&self) -> Option<&dyn TaskQueue> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn TaskAdmin> {
+        Some(self)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    async fn close(&self) {
+        self.looking.abort();
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+#[async_trait]
+impl TaskQueue for SqliteBackend {
+    async fn join(&self, worker: &WorkerInfo) -> Result<WorkerKey> {
+        self.writer.run(workers::JoinWork(worker.clone())).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claim> {
+        self.writer.run(claim::ClaimWork(request.clone())).await
+    }
+
+    async fn finish(&self, progress: Progress, next: Option<&ClaimRequest>) -> Result<Finished> {
+        self.writer
+            .run(finish::FinishWork {
+                progress,
+                next: next.cloned(),
+            })
+            .await
+    }
+
+    async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {
+        self.writer.run(back::GiveBackWork(tasks)).await
+    }
+
+    async fn renew(&self, worker: WorkerKey, lease: Duration) -> Result<Renewal> {
+        self.writer.run(workers::RenewWork { worker, lease }).await
+    }
+
+    async fn rescue(&self, limit: usize) -> Result<Rescued> {
+        self.writer.run(back::RescueWork { limit }).await
+    }
+
+    async fn wait(&self, since: Wake, timeout: Duration) -> Wake {
+        self.watch.ready(since, timeout).await
+    }
+
+    async fn leave(&self, worker: WorkerKey) -> Result<()> {
+        self.writer.run(workers::LeaveWork(worker)).await
+    }
+}
+
+#[async_trait]
+impl TaskAdmin for SqliteBackend {
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<TaskPage> {
+        list::list(&self.readers, filter, page).await
+    }
+
+    async fn counts(&self) -> Result<Vec<Count>> {
+        list::counts(&self.readers).await
+    }
+
+    async fn retry(&self, id: TaskId) -> Result<TaskRecord> {
+        self.writer.run(change::RetryWork(id)).await?;
+        self.find(id)
+            .await?
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no task {id}")))
+    }
+
+    async fn prune(&self, rule: &PruneRule) -> Result<u64> {
+        change::prune(
+            &self.readers,
+            &self.writer,
+            rule,
+            self.clock.now().as_microsecond(),
+        )
+        .await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>> {
+        workers::workers(&self.readers).await
+    }
+}

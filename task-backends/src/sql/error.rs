@@ -1,0 +1,68 @@
+//! What the store reports, as errors for people.
+
+use task_core::{Error, ErrorKind};
+
+/// The primary result code of SQLite behind an error, if it is one of its errors.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    // An extended code has the primary one in its low byte.
+    Some(error.as_database_error()?.code()?.parse::<u32>().ok()? & 0xff)
+}
+
+/// An error of the store with the kind that says what the caller can do.
+pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
+    // Codes: https://www.sqlite.org/rescode.html
+    let (kind, message, hint) = match (&error, primary_code(&error)) {
+        (_, Some(5 | 6)) => (
+            ErrorKind::Unavailable,
+            "another process is writing to the store for too long",
+            "keep write transactions on the file short, then try again",
+        ),
+        (_, Some(8)) => (
+            ErrorKind::Backend,
+            "the store is read-only",
+            "check the owner and mode of the file and its folder",
+        ),
+        (_, Some(10)) => (
+            ErrorKind::Unavailable,
+            "the disk reports an error",
+            "check the disk and the file system",
+        ),
+        (_, Some(11 | 26)) => (
+            ErrorKind::Corrupt,
+            "the file is damaged or no SQLite database",
+            "restore it from a copy, or name another file in `url`",
+        ),
+        (_, Some(13)) => (
+            ErrorKind::Unavailable,
+            "the disk is full",
+            "make room; nothing was written, and a worker tries again",
+        ),
+        (_, Some(14)) => (
+            ErrorKind::Backend,
+            "the file cannot be opened",
+            "does its folder exist, and may this user write there?",
+        ),
+        (sqlx::Error::PoolTimedOut, _) => (
+            ErrorKind::Unavailable,
+            "no connection became free in time",
+            "try again, or read less at a time",
+        ),
+        (sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed, _) => (
+            ErrorKind::State,
+            "the store is closed",
+            "the backend was closed or its connection is gone",
+        ),
+        (sqlx::Error::Io(_), _) => (
+            ErrorKind::Unavailable,
+            "the store cannot be reached",
+            "check the disk and the path",
+        ),
+        _ => return Error::new(ErrorKind::Backend, "the store reports an error").because(error),
+    };
+    Error::new(kind, message).hint(hint).because(error)
+}
+
+/// A stored value that is not what it must be.
+pub(crate) fn corrupt(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Corrupt, what.into()).hint("was the file written to by something else?")
+}

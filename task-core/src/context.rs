@@ -1,0 +1,106 @@
+//! What a running task knows about itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::{NewTask, RetryPolicy, TaskId, TaskRecord, TaskStatus};
+
+/// Handed to a task that asks for it with `takes_context`: which attempt this is, and
+/// whether somebody wants it to end.
+#[derive(Clone)]
+pub struct TaskContext(Arc<Inner>);
+
+struct Inner {
+    record: TaskRecord,
+    worker_id: String,
+    cancellation: CancellationToken,
+}
+
+impl TaskContext {
+    /// The context of one attempt. For those who run tasks: the worker, a backend that
+    /// runs them itself, a test.
+    ///
+    /// `record` is the task as it runs: status `RUNNING`, this attempt counted.
+    pub fn new(record: TaskRecord, worker_id: String, cancellation: CancellationToken) -> Self {
+        Self(Arc::new(Inner {
+            record,
+            worker_id,
+            cancellation,
+        }))
+    }
+
+    /// A context for calling a task function directly: first attempt, no store behind it.
+    pub fn detached(name: &str) -> Self {
+        let task = NewTask {
+            id: TaskId::new(),
+            name: name.to_owned(),
+            queue: "default".to_owned(),
+            priority: 0,
+            run_after: None,
+            arguments: "{}".to_owned(),
+            policy: RetryPolicy::DEFAULT,
+        };
+        let now = crate::Clock::system().now();
+        Self::new(
+            task.accepted(now).running("detached", now),
+            "detached".to_owned(),
+            CancellationToken::new(),
+        )
+    }
+
+    /// The identity of the task.
+    pub fn task_id(&self) -> TaskId {
+        self.0.record.id
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.record.attempts
+    }
+
+    /// The task as it stood when this attempt began: status `RUNNING`.
+    pub fn record(&self) -> &TaskRecord {
+        &self.0.record
+    }
+
+    /// Who runs it.
+    pub fn worker_id(&self) -> &str {
+        &self.0.worker_id
+    }
+
+    /// Whether the task should end: somebody canceled it, its worker lost its lease, or
+    /// the worker stops and its patience is over.
+    pub fn is_canceled(&self) -> bool {
+        self.0.cancellation.is_cancelled()
+    }
+
+    /// Ends when the task should end. For `select!` beside the work.
+    pub async fn canceled(&self) {
+        self.0.cancellation.cancelled().await;
+    }
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskContext")
+            .field("task_id", &self.task_id())
+            .field("attempt", &self.attempt())
+            .field("worker_id", &self.worker_id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl TaskRecord {
+    /// This task with one more attempt begun at `now` by this worker.
+    pub fn running(mut self, worker_id: &str, now: Timestamp) -> Self {
+        self.status = TaskStatus::Running;
+        self.started_at = self.started_at.or(Some(now));
+        self.last_attempted_at = Some(now);
+        self.attempts += 1;
+        self.worker_ids.push(worker_id.to_owned());
+        self
+    }
+}

@@ -1,0 +1,184 @@
+//! A defined task, as data: what `#[task]` writes down about a function.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::{RetryPolicy, TaskContext, TaskFailure};
+
+/// A running attempt: ends with the return value as JSON, or with the failure.
+pub type RunFuture = Pin<Box<dyn Future<Output = Result<String, TaskFailure>> + Send>>;
+
+/// Starts one attempt: arguments as JSON, then the context.
+pub type RunFunction = fn(&str, TaskContext) -> RunFuture;
+
+/// Everything known at compile time about one task function.
+///
+/// `#[task]` makes one as a constant; a program that cannot use the macro may make
+/// one by hand and add it to a [`Registry`](crate::Registry).
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct TaskEntry {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) description: &'static str,
+    pub(crate) module_path: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) queue: &'static str,
+    pub(crate) priority: i32,
+    pub(crate) backend: &'static str,
+    pub(crate) takes_context: bool,
+    pub(crate) is_async: bool,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) run: RunFunction,
+}
+
+impl TaskEntry {
+    /// A task of this name with default options.
+    pub const fn new(name: &'static str, run: RunFunction) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            description: "",
+            module_path: "",
+            file: "",
+            line: 0,
+            queue: "default",
+            priority: 0,
+            backend: "default",
+            takes_context: false,
+            is_async: true,
+            policy: RetryPolicy::DEFAULT,
+            run,
+        }
+    }
+
+    /// Where the function stands.
+    pub const fn located(mut self, module_path: &'static str, file: &'static str, line: u32) -> Self {
+        self.module_path = module_path;
+        self.file = file;
+        self.line = line;
+        self
+    }
+
+    /// The sentence people see.
+    pub const fn described(mut self, description: &'static str) -> Self {
+        self.description = description;
+        self
+    }
+
+    /// The queue it goes to unless a call says otherwise.
+    pub const fn queue(mut self, queue: &'static str) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// The priority it has unless a call says otherwise.
+    pub const fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The backend alias it is kept in unless a call says otherwise.
+    pub const fn backend(mut self, alias: &'static str) -> Self {
+        self.backend = alias;
+        self
+    }
+
+    /// The function takes a [`TaskContext`] first.
+    pub const fn with_context(mut self) -> Self {
+        self.takes_context = true;
+        self
+    }
+
+    /// The function is not async and runs on the blocking pool.
+    pub const fn blocking(mut self) -> Self {
+        self.is_async = false;
+        self
+    }
+
+    /// How many attempts may fail by its own fault.
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.policy.max_attempts = attempts;
+        self
+    }
+
+    /// How long one attempt may run, in milliseconds.
+    pub const fn timeout_ms(mut self, timeout_ms: u64) -> Self {
+        self.policy.timeout_ms = Some(timeout_ms);
+        self
+    }
+
+    /// Older names under which tasks may still be queued.
+    pub const fn aliased(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The stored name, `crate::function` unless `name = ".."` says otherwise.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Older names under which tasks may still be queued.
+    pub const fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
+    /// The first line of the function's documentation.
+    pub const fn description(&self) -> &'static str {
+        self.description
+    }
+
+    /// The module the function stands in.
+    pub const fn module_path(&self) -> &'static str {
+        self.module_path
+    }
+
+    /// The crate the function stands in.
+    pub fn crate_name(&self) -> &'static str {
+        self.module_path.split("::").next().unwrap_or("")
+    }
+
+    /// The source file and line of the function.
+    pub const fn place(&self) -> (&'static str, u32) {
+        (self.file, self.line)
+    }
+
+    /// The queue it goes to unless a call says otherwise.
+    pub const fn default_queue(&self) -> &'static str {
+        self.queue
+    }
+
+    /// The priority it has unless a call says otherwise.
+    pub const fn default_priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// The backend alias it is kept in unless a call says otherwise.
+    pub const fn default_backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// Whether the function takes a [`TaskContext`] first.
+    pub const fn takes_context(&self) -> bool {
+        self.takes_context
+    }
+
+    /// Whether the function is async; the others run on the blocking pool.
+    pub const fn is_async(&self) -> bool {
+        self.is_async
+    }
+
+    /// Attempts, lost workers and time limit unless a call says otherwise.
+    pub const fn policy(&self) -> RetryPolicy {
+        self.policy
+    }
+}
+
+impl fmt::Debug for TaskEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskEntry({}, {}:{})", self.name, self.file, self.line)
+    }
+}

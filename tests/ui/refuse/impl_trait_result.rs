@@ -1,0 +1,10 @@
+use task_core::task;
+
+#[task]
+pub async fn greet(name: String) -> impl ToString {
+    name
+}
+
+fn main() {
+    drop(greet::enqueue("Ada"));
+}

@@ -1,0 +1,60 @@
+//! The workspace's own commands: `cargo xtask demo`, `test`, `ci` and `bench`.
+//!
+//! Everything a contributor or a build server runs is here, so that both run the same thing.
+
+mod bench;
+mod cargo;
+mod ci;
+mod demo;
+mod failure;
+mod licences;
+mod machine_paths;
+mod nearest;
+mod process;
+mod readme;
+mod servers;
+mod table;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One command per file of the same name.
+#[derive(Subcommand)]
+enum Command {
+    /// Build the examples and run `files` on a folder
+    Demo(demo::Options),
+    /// Run every test of the workspace and say what ran against which backend
+    Test(test::Options),
+    /// Run everything a change must pass: format, lints, docs, licences, README, tests
+    Ci,
+    /// Build the benchmarks optimised and run them; everything after `bench` is theirs
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Ci => ci::run(),
+        Command::Bench(options) => bench::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nerror: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
