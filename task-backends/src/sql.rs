@@ -225,7 +225,7 @@ impl TaskQueue for SqliteBackend {
         self.writer.run(claim::ClaimWork(request.clone())).await
     }
 
-    async fn finish(&self, progress: Progress, next: Option<&ClaimRequest>) -> Result<Finished> {
+    async fn finish(&self, progress: Arc<Progress>, next: Option<ClaimRequest>) -> Result<Finished> {
         self.writer
             .run(finish::FinishWork {
                 progress,

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -36,11 +37,28 @@ impl Clock {
     }
 
     /// Moves a manual clock forward; does nothing to the machine's clock.
-    pub fn advance(&self, by: std::time::Duration) {
+    pub fn advance(&self, by: Duration) {
         if let Some(manual) = &self.0 {
             let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
             manual.fetch_add(by, Ordering::SeqCst);
         }
+    }
+}
+
+/// How much is left of a span of time, by the clock that never jumps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Countdown {
+    began: Instant,
+    span: Duration,
+}
+
+impl Countdown {
+    pub(crate) fn new(span: Duration) -> Self {
+        Self { began: Instant::now(), span }
+    }
+
+    pub(crate) fn left(&self) -> Duration {
+        self.span.saturating_sub(self.began.elapsed())
     }
 }
 

@@ -12,6 +12,9 @@ pub type RunFuture = Pin<Box<dyn Future<Output = Result<String, TaskFailure>> + 
 /// Starts one attempt: arguments as JSON, then the context.
 pub type RunFunction = fn(&str, TaskContext) -> RunFuture;
 
+/// Reads arguments as a task would, without running it.
+pub type CheckFunction = fn(&str) -> Result<(), TaskFailure>;
+
 /// Everything known at compile time about one task function.
 ///
 /// `#[task]` makes one as a constant; a program that cannot use the macro may make
@@ -32,6 +35,7 @@ pub struct TaskEntry {
     pub(crate) is_async: bool,
     pub(crate) policy: RetryPolicy,
     pub(crate) run: RunFunction,
+    pub(crate) check: Option<CheckFunction>,
 }
 
 impl TaskEntry {
@@ -51,7 +55,14 @@ impl TaskEntry {
             is_async: true,
             policy: RetryPolicy::DEFAULT,
             run,
+            check: None,
         }
+    }
+
+    /// How to tell whether arguments fit without running the task.
+    pub const fn checked_by(mut self, check: CheckFunction) -> Self {
+        self.check = Some(check);
+        self
     }
 
     /// Where the function stands.
@@ -114,6 +125,15 @@ impl TaskEntry {
     pub const fn aliased(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
+    }
+
+    /// Whether this JSON text can be the arguments of the task. A task entered by hand
+    /// without [`TaskEntry::checked_by`] accepts everything here.
+    ///
+    /// # Errors
+    /// The failure that an attempt with these arguments would have.
+    pub fn check_arguments(&self, json: &str) -> Result<(), TaskFailure> {
+        self.check.map_or(Ok(()), |check| check(json))
     }
 
     /// The stored name, `crate::function` unless `name = ".."` says otherwise.

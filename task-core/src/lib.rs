@@ -66,7 +66,7 @@ pub use backend::queue::{
 pub use backend::{Cancellation, Capabilities, TaskBackend};
 pub use clock::Clock;
 pub use context::TaskContext;
-pub use entry::{RunFunction, RunFuture, TaskEntry};
+pub use entry::{CheckFunction, RunFunction, RunFuture, TaskEntry};
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{CANCEL_GRACE, execute};
 pub use failure::{FailureKind, TaskFailure};

@@ -30,6 +30,14 @@ pub fn failed(failure: TaskFailure) -> RunFuture {
     Box::pin(ready(Err(failure)))
 }
 
+/// Whether this JSON text can be read as the arguments `T`.
+///
+/// # Errors
+/// The failure an attempt would have.
+pub fn check_arguments<T: DeserializeOwned>(json: &str) -> Result<(), TaskFailure> {
+    decode::<T>(json).map(drop)
+}
+
 /// Runs a function that blocks on the pool made for it; a panic becomes the failure.
 ///
 /// # Errors

@@ -4,11 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::clock::Countdown;
 use crate::{BackendAlias, Error, ErrorKind, Result, TaskRecord, TaskStatus, payload};
 
 /// The longest pause between two looks of [`TaskResult::wait`] at a task that has not finished.
@@ -128,7 +129,7 @@ impl<T: DeserializeOwned> TaskResult<T> {
     /// [`ErrorKind::TimedOut`] when it had not ended in time. A store that cannot be
     /// reached for a while is asked again.
     pub async fn wait(&mut self, timeout: Duration) -> Result<T> {
-        let began = Instant::now();
+        let countdown = Countdown::new(timeout);
         let mut pause = Duration::from_millis(1);
         loop {
             match self.refresh().await {
@@ -136,7 +137,7 @@ impl<T: DeserializeOwned> TaskResult<T> {
                 Err(error) if !error.is_retryable() => return Err(error),
                 Ok(()) | Err(_) => {}
             }
-            let left = timeout.saturating_sub(began.elapsed());
+            let left = countdown.left();
             if left.is_zero() {
                 return Err(Error::new(
                     ErrorKind::TimedOut,

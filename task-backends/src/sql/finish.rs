@@ -1,6 +1,7 @@
 //! Writing down how attempts ended, and how far batches were started.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -32,7 +33,7 @@ pub(crate) const FAILED: i64 = 2;
 pub(crate) const CANCELED: i64 = 3;
 
 pub(crate) struct FinishWork {
-    pub(crate) progress: Progress,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) next: Option<ClaimRequest>,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{FailureKind, Result, TaskFailure, TaskId, TaskRecord};
+use crate::{FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord};
 
 /// A worker as the store knows it, from [`TaskQueue::join`] until it leaves or is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,16 +168,15 @@ impl Outcome {
     /// - Any other failure is retried as the policy declares, else it ends `FAILED`.
     pub fn of(
         ended: std::result::Result<String, TaskFailure>,
-        record: &TaskRecord,
+        id: TaskId,
+        policy: &RetryPolicy,
         attempt: u32,
         last_attempt: u32,
     ) -> Self {
         match ended {
             Ok(value) => Self::Succeeded(value),
             Err(failure) if failure.kind == FailureKind::Canceled => Self::Canceled(failure),
-            Err(failure) => match record
-                .policy
-                .after_failure(attempt, last_attempt, record.id.seed())
+            Err(failure) => match policy.after_failure(attempt, last_attempt, id.seed())
             {
                 Some(delay) => Self::Retry(failure, delay),
                 None => Self::Failed(failure),
@@ -289,11 +288,11 @@ pub trait TaskQueue: Send + Sync {
     ///
     /// # Behavior
     ///
-    /// - Durable when it returns.
+    /// - Durable when it returns. After an error the same progress may be handed in again.
     /// - A task whose lease is no longer valid is refused, and nothing is written for it.
     /// - A task with a retry is `READY` again and due after the given time.
     /// - Every attempt that failed is kept with its failure.
-    async fn finish(&self, progress: Progress, next: Option<&ClaimRequest>) -> Result<Finished>;
+    async fn finish(&self, progress: Arc<Progress>, next: Option<ClaimRequest>) -> Result<Finished>;
 
     /// Gives claimed tasks back, to be claimed again at once.
     ///
