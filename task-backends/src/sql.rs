@@ -229,7 +229,7 @@ impl TaskQueue for SqliteBackend {
         self.writer
             .run(finish::FinishWork {
                 progress,
-                next: next.cloned(),
+                next,
             })
             .await
     }

@@ -9,7 +9,7 @@ use crate::attributes::Queue;
 use crate::forward;
 
 pub(super) fn constant(task: &Task<'_>) -> TokenStream {
-    let krate = task.krate();
+    let (krate, private, task_name) = (task.krate(), task.private(), task.name());
     let name = stored_name(task);
     let options = options(task);
     let place = task.name().span();
@@ -17,7 +17,8 @@ pub(super) fn constant(task: &Task<'_>) -> TokenStream {
     let located = quote_spanned!(place=> ::core::module_path!(), ::core::file!(), ::core::line!());
     quote! {
         const __TASK_ENTRY: #krate::TaskEntry =
-            #krate::TaskEntry::new(#name, __task_run).located(#located) #options;
+            #krate::TaskEntry::new(#name, __task_run).located(#located)
+                .checked_by(#private::check_arguments::<#task_name>) #options;
     }
 }
 

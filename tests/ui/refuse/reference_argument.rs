@@ -14,7 +14,7 @@ pub async fn meet(names: Vec<&str>, place: Cow<'_, str>) {
 }
 
 fn main() {
-    drop(greet::enqueue("Ada", &[], Path::new("ada.png")));
-    drop(greet::new("Ada", &[], Path::new("ada.png")).enqueue());
+    drop(greet::enqueue("Ada", &["Countess".to_owned()], Path::new("ada.png")));
+    drop(greet::new("Ada", &["Countess".to_owned()], Path::new("ada.png")).enqueue());
     drop(meet::new(vec!["Ada"], "here"));
 }

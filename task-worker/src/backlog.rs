@@ -1,0 +1,141 @@
+//! Claimed tasks that have not started yet, and how far each batch was started.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use task_core::Claimed;
+
+/// The tasks in this worker's memory, in the order in which to start them.
+///
+/// A task counts against `max_lost` only if it may have begun when its worker died, so
+/// the store is told how far each batch was started. For most tasks it may learn that a
+/// moment later; a task that must never run twice waits until the store knows.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    waiting: VecDeque<Claimed>,
+    batches: BTreeMap<i64, Started>,
+}
+
+/// How far a batch was started.
+#[derive(Debug, Clone, Copy)]
+struct Started {
+    /// Positions below this may have begun, or are about to.
+    through: u32,
+    /// The store knows of the positions below this.
+    known: u32,
+    /// Tasks of the batch still in the backlog.
+    waiting: usize,
+    /// When the batch came.
+    since: Instant,
+}
+
+/// What is next to start.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This task, which came with its batch at that moment.
+    Task(Box<Claimed>, Instant),
+    /// One that may only start when the store knows: [`Backlog::untold`] says so now.
+    MustBeTold,
+    /// Nothing.
+    Empty,
+}
+
+impl Backlog {
+    /// Adds a claimed batch that came at `now`; the store counts its first `starting` as
+    /// started.
+    pub(crate) fn add(&mut self, tasks: Vec<Claimed>, starting: usize, now: Instant) {
+        if let Some(first) = tasks.first() {
+            let known = u32::try_from(starting.min(tasks.len())).unwrap_or(u32::MAX);
+            let batch = Started { through: known, known, waiting: tasks.len(), since: now };
+            self.batches.insert(first.lease.batch(), batch);
+        }
+        self.waiting.extend(tasks);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes the next task to start.
+    pub(crate) fn next(&mut self) -> Next {
+        let Some(front) = self.waiting.front() else { return Next::Empty };
+        let position = front.lease.position();
+        let Some(batch) = self.batches.get_mut(&front.lease.batch()) else { return Next::Empty };
+        batch.through = batch.through.max(position + 1);
+        if front.record.policy.is_at_most_once() && position >= batch.known {
+            return Next::MustBeTold;
+        }
+        batch.waiting -= 1;
+        let since = batch.since;
+        self.waiting.pop_front().map_or(Next::Empty, |task| Next::Task(Box::new(task), since))
+    }
+
+    /// By batch, how far it was started where the store does not know yet. Batches that
+    /// were started to their end are forgotten here once the store knows.
+    pub(crate) fn untold(&self) -> Vec<(i64, u32)> {
+        let untold = self.batches.iter().filter(|(_, batch)| batch.through > batch.known);
+        untold.map(|(batch, started)| (*batch, started.through)).collect()
+    }
+
+    /// The store was told.
+    pub(crate) fn told(&mut self, started: &[(i64, u32)]) {
+        for (number, through) in started {
+            if let Some(batch) = self.batches.get_mut(number) {
+                batch.known = batch.known.max(*through);
+            }
+        }
+        self.batches.retain(|_, batch| batch.waiting > 0 || batch.through > batch.known);
+    }
+
+    /// Takes everything out.
+    pub(crate) fn empty(&mut self) -> Vec<Claimed> {
+        self.batches.clear();
+        self.waiting.drain(..).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use task_core::{Lease, TaskContext};
+
+    use super::*;
+
+    fn batch(number: i64, tasks: u32, max_lost: u32) -> Vec<Claimed> {
+        (0..tasks)
+            .map(|position| {
+                let mut record = TaskContext::detached("task").record().clone();
+                record.policy.max_lost = max_lost;
+                let claimed_at = record.enqueued_at;
+                Claimed { lease: Lease::new(record.id, number, position, [0, 0]), record, last_attempt: 1, claimed_at }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_store_learns_how_far_a_batch_was_started() {
+        let mut backlog = Backlog::default();
+        backlog.add(batch(7, 3, 3), 1, Instant::now());
+        assert!(matches!(backlog.next(), Next::Task(..)));
+        assert_eq!(backlog.untold(), [], "the claim itself said that the first one starts");
+        assert!(matches!(backlog.next(), Next::Task(..)));
+        assert_eq!(backlog.untold(), [(7, 2)]);
+        backlog.told(&[(7, 2)]);
+        assert_eq!(backlog.untold(), []);
+        assert!(matches!(backlog.next(), Next::Task(..)));
+        assert_eq!(backlog.untold(), [(7, 3)], "also when nothing of the batch waits any more");
+        backlog.told(&[(7, 3)]);
+        assert!(backlog.batches.is_empty());
+        assert!(matches!(backlog.next(), Next::Empty));
+    }
+
+    #[test]
+    fn a_task_that_must_not_run_twice_waits_until_the_store_knows() {
+        let mut backlog = Backlog::default();
+        backlog.add(batch(7, 2, 0), 1, Instant::now());
+        assert!(matches!(backlog.next(), Next::Task(..)), "the first was announced with the claim");
+        assert!(matches!(backlog.next(), Next::MustBeTold));
+        assert_eq!(backlog.untold(), [(7, 2)]);
+        backlog.told(&[(7, 2)]);
+        assert!(matches!(backlog.next(), Next::Task(..)));
+    }
+}

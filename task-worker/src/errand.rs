@@ -1,0 +1,135 @@
+//! What the fetcher sends to the store, one thing at a time, while tasks go on.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use task_core::{
+    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, Finished, GivenBack, Progress, Result, TaskQueue, TaskRecord,
+    Wake, WorkerInfo, WorkerKey,
+};
+
+/// The longest pause before something is sent again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A thing under way.
+pub(crate) type Errand = Pin<Box<dyn Future<Output = Report> + Send>>;
+
+/// Ends of tasks that the store does not have yet, with the records to announce then.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Unwritten {
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) records: Arc<Vec<TaskRecord>>,
+}
+
+/// What came of an errand.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// Ends were written down and tasks claimed, as far as that was asked for.
+    Exchanged { unwritten: Unwritten, asked: Option<ClaimRequest>, answer: Result<Finished> },
+    /// The worker joined again.
+    Joined(Result<WorkerKey>),
+    /// Tasks were given back, or whoever they belong to now has them.
+    GaveBack,
+    /// Something there may be to claim.
+    Woken(Wake),
+}
+
+/// Runs errands on one backend.
+#[derive(Debug, Clone)]
+pub(crate) struct Runner {
+    alias: Arc<BackendAlias>,
+}
+
+impl Runner {
+    pub(crate) fn new(alias: Arc<BackendAlias>) -> Self {
+        Self { alias }
+    }
+
+    fn queue(&self) -> Result<&dyn TaskQueue> {
+        self.alias.backend().queue().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("no worker can work on backend `{}`", self.alias.name()))
+        })
+    }
+
+    /// Writes ends down and claims the next tasks, after this pause.
+    pub(crate) fn exchange(self, unwritten: Unwritten, asked: Option<ClaimRequest>, pause: Duration) -> Errand {
+        Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            let answer = self.send(&unwritten, asked.clone()).await;
+            Report::Exchanged { unwritten, asked, answer }
+        })
+    }
+
+    async fn send(&self, unwritten: &Unwritten, asked: Option<ClaimRequest>) -> Result<Finished> {
+        let queue = self.queue()?;
+        match asked {
+            Some(request) if unwritten.progress.is_empty() => {
+                let claim = queue.claim(&request).await?;
+                Ok(Finished { refused: Vec::new(), claim })
+            }
+            None if unwritten.progress.is_empty() => {
+                Ok(Finished { refused: Vec::new(), claim: Claim::default() })
+            }
+            asked => queue.finish(unwritten.progress.clone(), asked).await,
+        }
+    }
+
+    /// Joins, after this pause.
+    pub(crate) fn join(self, info: WorkerInfo, pause: Duration) -> Errand {
+        Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            let joined = match self.queue() {
+                Ok(queue) => queue.join(&info).await,
+                Err(error) => Err(error),
+            };
+            Report::Joined(joined)
+        })
+    }
+
+    /// Gives tasks back. One try: a store that does not take them hands them to others
+    /// when the lease runs out.
+    pub(crate) fn give_back(self, tasks: Vec<GivenBack>) -> Errand {
+        Box::pin(async move {
+            let count = tasks.len();
+            let gave = match self.queue() {
+                Ok(queue) => queue.give_back(tasks).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = gave {
+                tracing::warn!(%error, tasks = count, "could not give tasks back; they return when the lease runs out");
+            }
+            Report::GaveBack
+        })
+    }
+
+    /// Waits for something to claim.
+    pub(crate) fn wait(self, since: Wake, timeout: Duration) -> Errand {
+        Box::pin(async move {
+            let wake = match self.queue() {
+                Ok(queue) => queue.wait(since, timeout).await,
+                Err(_) => since,
+            };
+            Report::Woken(wake)
+        })
+    }
+
+    /// Tells the store that the worker ends.
+    pub(crate) async fn leave(&self, worker: WorkerKey) {
+        let left = match self.queue() {
+            Ok(queue) => queue.leave(worker).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = left {
+            tracing::warn!(%error, "could not say goodbye; the lease runs out by itself");
+        }
+    }
+}
+
+/// How long to wait after so many failures in a row: a tenth of a second, doubling.
+pub(crate) fn pause_after(failures: u32) -> Duration {
+    if failures == 0 {
+        return Duration::ZERO;
+    }
+    (Duration::from_millis(100) * 2_u32.pow((failures - 1).min(10))).min(LONGEST_PAUSE)
+}

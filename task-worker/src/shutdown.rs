@@ -1,0 +1,114 @@
+//! The end of a worker: first politely, then by force.
+
+use std::sync::Arc;
+
+use task_core::{Error, ErrorKind, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// How far the end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Claim and run.
+    Running,
+    /// Start nothing more, let what runs come to its end.
+    Stopping,
+    /// Give back at once what has not ended.
+    Forced,
+}
+
+/// Asks a worker to stop. Clones ask the same worker.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    phase: Arc<watch::Sender<Phase>>,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shutdown {
+    /// One that the program triggers itself.
+    pub fn new() -> Self {
+        Self { phase: Arc::new(watch::Sender::new(Phase::Running)) }
+    }
+
+    /// One that SIGINT, SIGTERM and SIGQUIT trigger: the first lets running tasks come to
+    /// their end, the second gives them back at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] when the signals cannot be received.
+    pub fn on_signals() -> Result<Self> {
+        let shutdown = Self::new();
+        for (kind, name) in [
+            (SignalKind::interrupt(), "SIGINT"),
+            (SignalKind::terminate(), "SIGTERM"),
+            (SignalKind::quit(), "SIGQUIT"),
+        ] {
+            let signals = signal(kind).map_err(|error| {
+                Error::new(ErrorKind::State, format!("cannot receive {name}")).because(error)
+            })?;
+            tokio::spawn(shutdown.clone().listen(signals, name));
+        }
+        Ok(shutdown)
+    }
+
+    async fn listen(self, mut signals: Signal, name: &'static str) {
+        while signals.recv().await.is_some() {
+            if self.phase() == Phase::Running {
+                tracing::warn!("received {name}: finishing what runs, claiming nothing more (again to force)");
+                self.stop();
+            } else {
+                tracing::warn!("received {name} again: giving back what has not ended");
+                self.force();
+            }
+        }
+    }
+
+    /// Lets running tasks come to their end, within the worker's `stop_timeout`.
+    pub fn stop(&self) {
+        self.at_least(Phase::Stopping);
+    }
+
+    /// Gives back at once what has not ended.
+    pub fn force(&self) {
+        self.at_least(Phase::Forced);
+    }
+
+    /// Whether the end was forced.
+    pub fn is_forced(&self) -> bool {
+        self.phase() == Phase::Forced
+    }
+
+    fn at_least(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| {
+            let later = *now < phase;
+            *now = (*now).max(phase);
+            later
+        });
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_only_comes_nearer() {
+        let shutdown = Shutdown::new();
+        assert_eq!(shutdown.phase(), Phase::Running);
+        shutdown.force();
+        shutdown.clone().stop();
+        assert!(shutdown.is_forced());
+    }
+}

@@ -1,0 +1,180 @@
+//! A worker: what it is told at its start, and its life on one page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use task_core::{BackendAlias, Error, ErrorKind, QueueSelection, Registry, Result, WorkerInfo};
+
+use crate::fetcher::Fetcher;
+use crate::shutdown::Shutdown;
+
+/// How a worker works. The defaults are meant to be right for nearly everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Its name, 1 to 64 bytes, unique among living workers. Default: host, process and a
+    /// random part.
+    pub id: String,
+    /// The queues it takes from. Default: all.
+    pub queues: QueueSelection,
+    /// How many tasks run at a time. Default 100.
+    pub concurrency: usize,
+    /// The most tasks kept in memory beside the running ones. How many there really are
+    /// follows from how quickly tasks end. Default 2000.
+    pub prefetch: usize,
+    /// How long the worker may be silent before others run its tasks. Default 30 s.
+    pub lease: Duration,
+    /// How often to look for tasks when nothing announces any. Default 1 s.
+    pub interval: Duration,
+    /// How long running tasks may go on when the worker is asked to stop. Default 30 s.
+    pub stop_timeout: Duration,
+    /// Whether to end when nothing is due any more. Default no.
+    pub batch: bool,
+    /// How many tasks to run before ending. Default: no limit.
+    pub max_tasks: Option<u64>,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            id: fresh_id(),
+            queues: QueueSelection::default(),
+            concurrency: 100,
+            prefetch: 2000,
+            lease: Duration::from_secs(30),
+            interval: Duration::from_secs(1),
+            stop_timeout: Duration::from_secs(30),
+            batch: false,
+            max_tasks: None,
+        }
+    }
+}
+
+/// A name no other worker has: the host, cut to fit, the process, six random digits.
+fn fresh_id() -> String {
+    let mut host = host_name();
+    host.retain(|character| character.is_ascii_alphanumeric() || character == '-' || character == '.');
+    host.truncate(40);
+    let random = uuid::Uuid::now_v7().simple().to_string();
+    format!("{host}-{}-{}", std::process::id(), &random[26..])
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_else(|_| "host".to_owned())
+}
+
+/// What a worker did between start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Attempts that began.
+    pub started: u64,
+    /// Tasks that ended with a value.
+    pub succeeded: u64,
+    /// Tasks that ended without one.
+    pub failed: u64,
+    /// Attempts that failed and will be repeated.
+    pub retried: u64,
+    /// Tasks that ended because somebody wanted it.
+    pub canceled: u64,
+    /// Tasks that were claimed and given back.
+    pub given_back: u64,
+}
+
+/// Runs the tasks of one backend.
+#[derive(Debug)]
+pub struct Worker {
+    alias: Arc<BackendAlias>,
+    registry: Registry,
+    options: WorkerOptions,
+}
+
+impl Worker {
+    /// A worker on this backend that knows these tasks.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Registry`]: it knows no task at all, or one goes to a queue of this
+    ///   backend that the settings do not list.
+    /// - [`ErrorKind::Unsupported`]: no worker can work on this backend.
+    /// - [`ErrorKind::Settings`]: an option out of range.
+    pub fn new(alias: Arc<BackendAlias>, registry: Registry, options: WorkerOptions) -> Result<Self> {
+        if registry.is_empty() {
+            return Err(Error::new(ErrorKind::Registry, "no task is registered in this program").hint(
+                "name the crates that have tasks: worker! { tasks = [your_crate] }. \
+                 A crate that is mentioned nowhere is not linked, and its tasks with it",
+            ));
+        }
+        if alias.backend().queue().is_none() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("no worker can work on the {} backend `{}`", alias.backend().kind(), alias.name()),
+            )
+            .hint("set another `backend` in tasks.toml, such as sqlite"));
+        }
+        for entry in registry.iter().filter(|entry| entry.default_backend() == alias.name()) {
+            alias.check_queue(entry.default_queue()).map_err(|error| {
+                let (file, line) = entry.place();
+                error.at(format!("task `{}` in {file}:{line}", entry.name()))
+            })?;
+        }
+        check_options(&options)?;
+        Ok(Self { alias, registry, options })
+    }
+
+    /// Works until it is asked to stop, or has done what the options limit it to.
+    ///
+    /// A store that cannot be reached does not end it: it waits, tries again and delivers
+    /// what it had finished.
+    ///
+    /// # Errors
+    /// What keeps it from starting: a living worker of the same name, a store that refuses.
+    pub async fn run(self, shutdown: Shutdown) -> Result<Summary> {
+        let info = WorkerInfo {
+            id: self.options.id.clone(),
+            host: host_name(),
+            pid: std::process::id(),
+            queues: self.options.queues.to_string(),
+            concurrency: self.options.concurrency,
+            lease: self.options.lease,
+        };
+        tracing::info!(
+            worker = %info.id,
+            backend = self.alias.name(),
+            queues = %info.queues,
+            concurrency = info.concurrency,
+            tasks = self.registry.len(),
+            "worker starts"
+        );
+        let summary = Fetcher::join(self.alias, self.registry, self.options, info).await?.run(shutdown).await;
+        tracing::info!(?summary, "worker ended");
+        Ok(summary)
+    }
+}
+
+fn check_options(options: &WorkerOptions) -> Result<()> {
+    let wrong = if options.id.is_empty() || options.id.len() > 64 {
+        "a worker id has 1 to 64 bytes"
+    } else if options.concurrency == 0 {
+        "a concurrency of 0 would run nothing"
+    } else if options.lease < Duration::from_millis(100) {
+        "a lease shorter than 100 ms is lost before it can be renewed"
+    } else if options.interval.is_zero() {
+        "an interval of 0 would be a busy loop"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Settings, wrong))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_id_fits_and_differs() {
+        let (one, other) = (fresh_id(), fresh_id());
+        assert!(one.len() <= 64 && !one.is_empty());
+        assert_ne!(one, other);
+    }
+}
