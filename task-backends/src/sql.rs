@@ -32,9 +32,9 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, SqliteConnection};
 use task_core::{
-    Cancellation, Capabilities, Claim, ClaimRequest, Clock, Count, Error, ErrorKind, Filter, Finished,
-    GivenBack, NewTask, Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId,
-    TaskPage, TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
+    Cancellation, Capabilities, Claim, ClaimRequest, Clock, Count, Error, ErrorKind, Filter, GivenBack,
+    NewTask, Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId, TaskPage,
+    TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
 };
 use tokio::task::AbortHandle;
 
@@ -136,7 +136,7 @@ impl SqliteBackend {
         let now = self.clock.now().as_microsecond();
         // Lanes that this transaction makes are not remembered: it may roll back.
         let mut transaction = Transaction::joined(connection, now, self.lanes.clone());
-        let accepted_at = enqueue::Rows::new(tasks.iter(), now)?
+        let accepted_at = enqueue::NewRows::new(tasks.iter(), now)?
             .store(&mut transaction)
             .await?;
         transaction.send().await?;
@@ -222,16 +222,15 @@ impl TaskQueue for SqliteBackend {
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim> {
-        self.writer.run(claim::ClaimWork(request.clone())).await
+        self.writer
+            .run(claim::ClaimWork(request.clone()))
+            .await?
+            .read(&self.readers)
+            .await
     }
 
-    async fn finish(&self, progress: Arc<Progress>, next: Option<ClaimRequest>) -> Result<Finished> {
-        self.writer
-            .run(finish::FinishWork {
-                progress,
-                next,
-            })
-            .await
+    async fn finish(&self, progress: Arc<Progress>) -> Result<Vec<TaskId>> {
+        self.writer.run(finish::FinishWork::new(progress)?).await
     }
 
     async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {

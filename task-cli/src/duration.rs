@@ -52,7 +52,8 @@ pub(crate) fn parse_run_after(text: &str) -> Result<RunAfter, String> {
         return Ok(RunAfter::At(moment));
     }
     parse(text).map(RunAfter::In).map_err(|_| {
-        "write a moment with its offset, as in 2030-01-31T08:00:00Z, or a length of time such as 90s".to_owned()
+        "write a moment with its offset, as in 2030-01-31T08:00:00Z, or a length of time such as 90s"
+            .to_owned()
     })
 }
 
@@ -132,10 +133,7 @@ mod tests {
             parse_run_after(moment),
             Ok(RunAfter::At(moment.parse().expect("a timestamp")))
         );
-        assert_eq!(
-            parse_run_after("90s"),
-            Ok(RunAfter::In(Duration::from_secs(90)))
-        );
+        assert_eq!(parse_run_after("90s"), Ok(RunAfter::In(Duration::from_secs(90))));
         let message = parse_run_after("2030-01-31T08:00:00").expect_err("no offset");
         assert!(message.contains("offset"), "{message}");
     }
@@ -143,7 +141,14 @@ mod tests {
     #[test]
     fn an_age_is_rough_and_never_negative() {
         let now = Timestamp::from_second(1_000_000).expect("in range");
-        for (seconds_ago, expected) in [(0, "0s"), (59, "59s"), (61, "1m"), (7_200, "2h"), (172_800, "2d"), (-5, "0s")] {
+        for (seconds_ago, expected) in [
+            (0, "0s"),
+            (59, "59s"),
+            (61, "1m"),
+            (7_200, "2h"),
+            (172_800, "2d"),
+            (-5, "0s"),
+        ] {
             let moment = Timestamp::from_second(1_000_000 - seconds_ago).expect("in range");
             assert_eq!(age(moment, now), expected);
         }

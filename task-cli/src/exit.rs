@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use task_core::{Error, ErrorKind};
 
+use crate::table::printable;
+
 /// The exit codes. `--help` and `docs/cli.md` explain them to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -83,7 +85,11 @@ impl Trouble {
             Self::Usage(error) => {
                 // Nobody listens when this fails, so nobody can be told.
                 let _ = error.print();
-                if error.use_stderr() { Exit::Usage } else { Exit::Done }
+                if error.use_stderr() {
+                    Exit::Usage
+                } else {
+                    Exit::Done
+                }
             }
             // `worker list | head` has what it wanted.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
@@ -95,9 +101,11 @@ impl Trouble {
     }
 }
 
-/// Writes a line to standard error. Unlike `eprintln!` it does not panic when nobody listens.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Writes lines to standard error. Unlike `eprintln!` it does not panic when nobody listens.
+pub(crate) fn say(text: &str) {
+    // What a task stored as its error must not steer the terminal.
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
 }
 
 impl From<Error> for Trouble {
@@ -153,7 +161,13 @@ mod tests {
 
     #[test]
     fn the_help_explains_every_code() {
-        for exit in [Exit::Done, Exit::Failed, Exit::Usage, Exit::NotFound, Exit::TaskFailed] {
+        for exit in [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::TaskFailed,
+        ] {
             assert!(HELP.contains(&format!("\n  {}  ", exit as u8)));
         }
         for exit in [Exit::TimedOut, Exit::Settings, Exit::Schema] {

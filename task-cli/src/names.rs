@@ -56,7 +56,9 @@ impl Names {
 /// The queues a worker takes from.
 pub(crate) fn selection(queues: &Names, except: Option<&Names>) -> Result<QueueSelection, String> {
     let only = queues.only();
-    let except: BTreeSet<String> = except.map(|names| names.0.iter().cloned().collect()).unwrap_or_default();
+    let except: BTreeSet<String> = except
+        .map(|names| names.0.iter().cloned().collect())
+        .unwrap_or_default();
     if except.is_empty() {
         return Ok(QueueSelection { only, except });
     }
@@ -105,7 +107,9 @@ mod tests {
         selection(&names("*"), Some(&names("*"))).expect_err("nothing is left");
         let nothing = Names::parse_optional("").expect("may be empty");
         assert_eq!(
-            selection(&names("mail"), Some(&nothing)).expect("nothing excluded").only,
+            selection(&names("mail"), Some(&nothing))
+                .expect("nothing excluded")
+                .only,
             Some(set(&["mail"]))
         );
     }

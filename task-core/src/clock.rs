@@ -54,7 +54,10 @@ pub(crate) struct Countdown {
 
 impl Countdown {
     pub(crate) fn new(span: Duration) -> Self {
-        Self { began: Instant::now(), span }
+        Self {
+            began: Instant::now(),
+            span,
+        }
     }
 
     pub(crate) fn left(&self) -> Duration {

@@ -15,7 +15,7 @@ pub struct TaskContext(Arc<Inner>);
 
 struct Inner {
     record: TaskRecord,
-    worker_id: String,
+    worker_id: Arc<str>,
     cancellation: CancellationToken,
 }
 
@@ -24,10 +24,10 @@ impl TaskContext {
     /// runs them itself, a test.
     ///
     /// `record` is the task as it runs: status `RUNNING`, this attempt counted.
-    pub fn new(record: TaskRecord, worker_id: String, cancellation: CancellationToken) -> Self {
+    pub fn new(record: TaskRecord, worker_id: impl Into<Arc<str>>, cancellation: CancellationToken) -> Self {
         Self(Arc::new(Inner {
             record,
-            worker_id,
+            worker_id: worker_id.into(),
             cancellation,
         }))
     }
@@ -36,17 +36,17 @@ impl TaskContext {
     pub fn detached(name: &str) -> Self {
         let task = NewTask {
             id: TaskId::new(),
-            name: name.to_owned(),
-            queue: "default".to_owned(),
+            name: name.into(),
+            queue: "default".into(),
             priority: 0,
             run_after: None,
-            arguments: "{}".to_owned(),
+            arguments: "{}".into(),
             policy: RetryPolicy::DEFAULT,
         };
         let now = crate::Clock::system().now();
         Self::new(
             task.accepted(now).running("detached", now),
-            "detached".to_owned(),
+            "detached",
             CancellationToken::new(),
         )
     }

@@ -125,7 +125,7 @@ mod tests {
         let token = CancellationToken::new();
         let mut record = TaskContext::detached(entry.name()).record().clone();
         record.policy = entry.policy();
-        let context = TaskContext::new(record, "w".to_owned(), token.clone());
+        let context = TaskContext::new(record, "w", token.clone());
         if cancel {
             token.cancel();
         }

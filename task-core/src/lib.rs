@@ -35,6 +35,7 @@ extern crate self as task_core;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod arguments;
 mod backend;
 mod clock;
 mod context;
@@ -60,8 +61,8 @@ mod task;
 pub use backend::admin::{Count, Filter, Page, PruneRule, TaskAdmin, TaskPage, WorkerRecord};
 pub use backend::aliases::{BackendAlias, Backends, DEFAULT_ALIAS};
 pub use backend::queue::{
-    Claim, ClaimRequest, Claimed, Finish, Finished, GivenBack, Lease, Outcome, Progress, QueueSelection,
-    Renewal, Rescued, TaskQueue, Wake, WorkerInfo, WorkerKey,
+    Claim, ClaimRequest, Claimed, Finish, GivenBack, Lease, Outcome, Progress, QueueSelection, Renewal,
+    Rescued, TaskQueue, Wake, WorkerInfo, WorkerKey,
 };
 pub use backend::{Cancellation, Capabilities, TaskBackend};
 pub use clock::Clock;
@@ -83,6 +84,8 @@ pub use retry::{Backoff, RetryPolicy};
 pub use settings::{BackendSettings, Settings};
 pub use status::TaskStatus;
 pub use suggest::one_of as suggest_one_of;
-pub use task::{ENQUEUE_CHUNK, Task, TaskCall, enqueue_many, enqueue_many_on, get_result, get_result_on};
+pub use task::{
+    ENQUEUE_CHUNK, Task, TaskCall, TaskOutput, enqueue_many, enqueue_many_on, get_result, get_result_on,
+};
 pub use task_macros::{queues, task};
 pub use tokio_util::sync::CancellationToken;

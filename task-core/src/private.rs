@@ -5,18 +5,18 @@ use std::fmt::Display;
 use std::future::{Future, ready};
 use std::ops::Deref;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use inventory;
 pub use serde;
 
+pub use crate::arguments::{StoredObject, TaskArgument, TaskArguments, read_arguments, required};
 pub use crate::entry::RunFuture;
 pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
 pub use crate::registry::Registered;
 pub use crate::task::{enqueue_many, get_result};
-use crate::{FailureKind, TaskFailure, panic};
+use crate::{FailureKind, Task, TaskFailure, TaskOutput as _, panic};
 pub use task_macros::worker;
 
 /// The queues of a crate that declares none: whatever name is given is checked later.
@@ -64,29 +64,33 @@ where
 pub trait ResultType {
     /// The `T`.
     type Value;
+    /// The `E`.
+    type Error;
+
+    /// Itself.
+    ///
+    /// # Errors
+    /// Those it is made of.
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 
 impl<T, E> ResultType for Result<T, E> {
     type Value = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
 }
 
-/// A type that can be stored as an argument.
-#[diagnostic::on_unimplemented(
-    message = "task argument `{Self}` cannot be stored in the queue",
-    label = "this type must be `Serialize + Deserialize + Send + 'static`",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or pass something that names it, such as an id"
-)]
-pub trait TaskArgument: Serialize + DeserializeOwned + Send + Sync + 'static {}
-impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> TaskArgument for T {}
-
-/// A type that can be stored as a return value.
-#[diagnostic::on_unimplemented(
-    message = "task result `{Self}` cannot be stored",
-    label = "this type must be `Serialize + Deserialize + Send + 'static`",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it; a task that has nothing to return returns `()`"
-)]
-pub trait TaskOutput: Serialize + DeserializeOwned + Send + 'static {}
-impl<T: Serialize + DeserializeOwned + Send + 'static> TaskOutput for T {}
+/// The return value of `T` as JSON. Asks for nothing that [`Task`] does not promise, so
+/// that a type that cannot be stored is told once, where the task is defined.
+///
+/// # Errors
+/// The value cannot be written as JSON.
+pub fn encode_output<T: Task>(output: &T::Output) -> Result<String, TaskFailure> {
+    output.encode()
+}
 
 /// Compiles only for a future that may move between threads.
 pub fn assert_send<F: Future + Send>(future: F) -> F {
@@ -125,19 +129,39 @@ where
     }
 }
 
-/// Last choice: anything that can be printed.
+/// An error that can at least be printed.
 #[diagnostic::on_unimplemented(
-    message = "the error `{Self}` of a task must be printable",
-    label = "implement `std::fmt::Display` for the error type"
+    message = "the error `{Self}` of a task cannot be stored",
+    label = "this error must be `Display`",
+    note = "implement `std::fmt::Display` for it, and `std::error::Error` so that its sources are stored as well"
 )]
-pub trait DescribeDisplay {
-    /// The error as data.
-    fn task_failure(&self) -> TaskFailure;
+pub trait TaskError {
+    /// What it says.
+    fn text(&self) -> String;
 }
 
-impl<E: Display> DescribeDisplay for Described<'_, E> {
-    fn task_failure(&self) -> TaskFailure {
-        TaskFailure::new(FailureKind::Error, self.0.to_string()).of_type(std::any::type_name::<E>())
+#[diagnostic::do_not_recommend]
+impl<E: Display + ?Sized> TaskError for E {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Last choice: anything that can be printed. Offered for every type, so that one that
+/// cannot be is told in the words of [`TaskError`].
+pub trait DescribeDisplay<E> {
+    /// The error as data.
+    fn task_failure(&self) -> TaskFailure
+    where
+        E: TaskError;
+}
+
+impl<E> DescribeDisplay<E> for Described<'_, E> {
+    fn task_failure(&self) -> TaskFailure
+    where
+        E: TaskError,
+    {
+        TaskFailure::new(FailureKind::Error, self.0.text()).of_type(std::any::type_name::<E>())
     }
 }
 

@@ -1,5 +1,7 @@
 //! One enqueued task as a backend knows it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,15 +14,15 @@ pub struct NewTask {
     /// Its identity, made by the caller.
     pub id: TaskId,
     /// The stored name of the task function.
-    pub name: String,
+    pub name: Arc<str>,
     /// The queue it waits in.
-    pub queue: String,
+    pub queue: Arc<str>,
     /// -100 to 100, larger runs sooner.
     pub priority: i32,
     /// From when on it may run; `None` means at once.
     pub run_after: Option<RunAfter>,
     /// The arguments: a JSON object with the parameters' names.
-    pub arguments: String,
+    pub arguments: Arc<str>,
     /// Attempts, lost workers, time limit, waiting between attempts.
     pub policy: RetryPolicy,
 }
@@ -74,15 +76,15 @@ pub struct TaskRecord {
     /// Its identity.
     pub id: TaskId,
     /// The stored name of the task function.
-    pub name: String,
+    pub name: Arc<str>,
     /// The queue it waits or waited in.
-    pub queue: String,
+    pub queue: Arc<str>,
     /// -100 to 100.
     pub priority: i32,
     /// From when on it may run, where that was later than the moment it was enqueued.
     pub run_after: Option<Timestamp>,
     /// The arguments: a JSON object with the parameters' names.
-    pub arguments: String,
+    pub arguments: Arc<str>,
     /// Attempts, lost workers, time limit, waiting between attempts.
     pub policy: RetryPolicy,
     /// Where it is in its life.
@@ -111,9 +113,9 @@ impl TaskRecord {
         let raw = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
         let mut object = Map::new();
         object.insert("id".into(), json!(self.id));
-        object.insert("name".into(), json!(self.name));
+        object.insert("name".into(), json!(&*self.name));
         object.insert("status".into(), json!(self.status));
-        object.insert("queue".into(), json!(self.queue));
+        object.insert("queue".into(), json!(&*self.queue));
         object.insert("priority".into(), json!(self.priority));
         object.insert("run_after".into(), json!(self.run_after));
         object.insert("enqueued_at".into(), json!(self.enqueued_at));

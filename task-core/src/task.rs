@@ -1,14 +1,13 @@
 //! A defined task and one call of it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    BackendAlias, Backends, Error, ErrorKind, NewTask, Result, TaskEntry, TaskId, TaskOptions, TaskResult,
-    payload,
+    BackendAlias, Backends, Error, ErrorKind, NewTask, Result, TaskEntry, TaskFailure, TaskId, TaskOptions,
+    TaskResult, payload,
 };
 
 /// A defined task: its arguments as a struct, its return type and its entry.
@@ -16,9 +15,30 @@ use crate::{
 /// `#[task]` implements it for the struct it adds beside the function.
 pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What the task returns when it succeeds.
-    type Output: Serialize + DeserializeOwned + Send + 'static;
+    type Output: TaskOutput;
     /// Everything known about the function at compile time.
     const ENTRY: &'static TaskEntry;
+}
+
+/// A type that can be stored as a return value: every `Serialize + DeserializeOwned + Send`.
+#[diagnostic::on_unimplemented(
+    message = "task result `{Self}` cannot be stored",
+    label = "this type must be `Serialize + Deserialize + Send + 'static`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it; a task that has nothing to return returns `()`"
+)]
+pub trait TaskOutput {
+    /// The value as JSON.
+    #[doc(hidden)]
+    fn encode(&self) -> Result<String, TaskFailure>;
+}
+
+// No supertraits, and not recommended: one sentence about the type rather than one for
+// each trait it lacks.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> TaskOutput for T {
+    fn encode(&self) -> Result<String, TaskFailure> {
+        payload::encode(self)
+    }
 }
 
 /// How many tasks [`enqueue_many`] hands to the store at once.
@@ -108,15 +128,11 @@ impl<T: Task> TaskCall<T> {
         }
         let task = NewTask {
             id: TaskId::new(),
-            name: entry.name.to_owned(),
-            queue: options
-                .queue
-                .clone()
-                .unwrap_or(Cow::Borrowed(entry.queue))
-                .into_owned(),
+            name: entry.name.into(),
+            queue: options.queue.as_deref().unwrap_or(entry.queue).into(),
             priority: options.priority.unwrap_or(entry.priority),
             run_after: options.run_after,
-            arguments: payload::encode_arguments(&self.arguments, entry.name)?,
+            arguments: payload::encode_arguments(&self.arguments, entry.name)?.into(),
             policy,
         };
         alias.check(&task, entry)?;
@@ -225,7 +241,7 @@ pub async fn get_result_on<T: Task>(id: TaskId, backends: &Backends) -> Result<T
     let alias = backends.get(T::ENTRY.backend)?;
     let record = alias.record(id).await?;
     let entry = T::ENTRY;
-    if record.name != entry.name && !entry.aliases.contains(&record.name.as_str()) {
+    if *record.name != *entry.name && !entry.aliases.contains(&&*record.name) {
         return Err(Error::new(
             ErrorKind::Mismatch,
             format!("task {id} is `{}`, not `{}`", record.name, entry.name),

@@ -17,11 +17,11 @@ use crate::signature::{Output, Shape};
 use crate::{fallback, paths};
 
 /// What `#[task(list)] item` becomes.
-pub(crate) fn task(list: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn task(list: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let attributes = Attributes::read(list, &mut mistakes);
-    let Some(mut function) = mistakes.keep(Function::read(&item)) else {
-        return fallback::untouched(&item, mistakes);
+    let Some(mut function) = mistakes.keep(Function::read(item)) else {
+        return fallback::untouched(item, mistakes);
     };
     refuse_a_second_task(&mut function, &mut mistakes);
     let asked = attributes.takes_context.as_ref();
@@ -121,12 +121,6 @@ impl Task<'_> {
         forward::conditions(&self.function.attributes)
     }
 
-    /// The item that says so, at the type: whatever the compiler has against it is shown there.
-    pub(crate) fn output_item(&self) -> TokenStream {
-        let output = self.output();
-        quote_spanned!(paths::span_of(&output)=> type Output = #output;)
-    }
-
     /// What a successful call leaves behind.
     pub(crate) fn output(&self) -> TokenStream {
         match &self.shape.output {
@@ -135,30 +129,145 @@ impl Task<'_> {
             Output::Fallible {
                 value: Some(value), ..
             } => quote!(#value),
-            Output::Fallible { ty, value: None } => {
+            Output::Fallible { ty, value: None, .. } => {
                 let private = self.private_at(paths::span_of(ty));
                 quote_spanned!(paths::span_of(ty)=> <#ty as #private::ResultType>::Value)
             }
         }
     }
+
+    /// The same as an item of `Task`, at the type: what the compiler has against it is shown there.
+    pub(crate) fn output_item(&self) -> TokenStream {
+        let output = self.output();
+        quote_spanned!(paths::span_of(&output)=> type Output = #output;)
+    }
 }
 
-/// Keeps lints about code that a person wrote away from code that nobody did.
+/// Keeps lints about code that a person wrote away from code that nobody did. Only what
+/// does fire: where a lint is forbidden, allowing it is an error.
 pub(crate) fn quiet() -> TokenStream {
     quote! {
         #[allow(
             clippy::all,
             clippy::nursery,
             clippy::pedantic,
-            clippy::restriction,
+            dead_code,
             deprecated,
             non_camel_case_types,
             non_snake_case,
-            private_bounds,
             private_interfaces,
             unreachable_pub,
-            unused,
+            unused_imports,
             unused_qualifications
         )]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> TokenStream {
+        text.parse().expect("tokens")
+    }
+
+    fn expanded(list: &str, item: &str) -> String {
+        task(tokens(list), &tokens(item)).to_string()
+    }
+
+    #[track_caller]
+    fn assert_has(text: &str, part: &str) {
+        let part = tokens(part).to_string();
+        assert!(text.contains(&part), "no {part}\nin {text}");
+    }
+
+    #[test]
+    fn the_function_stays_and_the_struct_stands_beside_it() {
+        let function =
+            r#"#[instrument] pub(crate) async fn greet(mut name: String) -> String { not even Rust }"#;
+        let text = expanded("", function);
+        assert!(text.starts_with(&tokens(function).to_string()), "{text}");
+        assert_has(&text, "pub(crate) struct greet");
+        assert_has(&text, "pub(crate) name: String,");
+        assert_has(
+            &text,
+            "pub(crate) fn new(name: impl ::core::convert::Into<String>)",
+        );
+        assert_has(&text, "type Output = String;");
+        assert_eq!(text.matches("instrument").count(), 1);
+        assert!(!text.contains("compile_error"), "{text}");
+    }
+
+    #[test]
+    fn the_entry_says_what_is_not_as_usual_and_no_more() {
+        let text = expanded("", "async fn greet() {}");
+        assert_has(&text, r#"::task_core::__private::stored_name!("greet")"#);
+        for unusual in [
+            "queue",
+            "priority",
+            "backend",
+            "blocking",
+            "max_attempts",
+            "timeout",
+            "aliased",
+        ] {
+            assert!(!text.contains(&format!(". {unusual} (")), "{unusual} in {text}");
+        }
+        let list =
+            r#"name = "hi", priority = -5, queue = Q, max_attempts = 3, timeout = "1m", aliases = ["a"]"#;
+        let text = expanded(list, "fn r#in() {}");
+        assert_has(&text, r#"::task_core::TaskEntry::new("hi", __task_run)"#);
+        assert_has(&text, ".queue(::task_core::Queue::name(Q))");
+        assert_has(
+            &text,
+            r#".priority(-5).blocking().max_attempts(3).timeout_ms(60000).aliased(&["a"])"#,
+        );
+    }
+
+    #[test]
+    fn only_a_literal_queue_is_compared() {
+        assert!(expanded(r#"queue = "special""#, "fn f() {}").contains("check_queue"));
+        assert!(!expanded("queue = queues::SPECIAL", "fn f() {}").contains("check_queue"));
+        assert!(!expanded("", "fn f() {}").contains("check_queue"));
+    }
+
+    #[test]
+    fn a_renamed_crate_is_named_everywhere() {
+        let text = expanded(
+            r#"crate = my::core, queue = "q""#,
+            "fn f(a: u8) -> fmt::Result {}",
+        );
+        assert!(!text.contains("task_core"), "{text}");
+    }
+
+    #[test]
+    fn a_mistake_in_the_list_leaves_the_task_whole() {
+        let text = expanded("priority = 1000", "fn f(a: u8) {}");
+        assert_has(&text, "fn __task_run");
+        assert!(text.contains("must be from -100 to 100"), "{text}");
+    }
+
+    #[test]
+    fn a_function_that_cannot_be_called_keeps_its_callers() {
+        let text = expanded("", "async fn f<T>(a: T, b: u8, c: &str) {}");
+        assert!(!text.contains("__task_run") && !text.contains("submit"), "{text}");
+        assert_has(&text, "fn new(a: impl ::core::marker::Sized, b: u8, c: &str)");
+        assert_has(&text, "impl ::task_core::Task for f");
+    }
+
+    #[test]
+    fn what_is_no_function_stays_as_it_is() {
+        for item in ["pub struct A { b: u8 }", "impl A { fn c() {} }", "fn d(&self) {}"] {
+            let text = expanded("", item);
+            assert!(text.starts_with(&tokens(item).to_string()), "{text}");
+            assert_eq!(text.matches("compile_error").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_second_task_is_taken_off() {
+        let text = expanded("", "#[task_core::task(priority = 1)] fn f() {}");
+        assert!(text.starts_with("fn f"), "{text}");
+        assert!(text.contains("is here twice"), "{text}");
     }
 }

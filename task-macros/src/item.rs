@@ -89,8 +89,8 @@ fn describe(item: &TokenStream) -> Option<syn::Error> {
 mod tests {
     use super::*;
 
-    fn refusal(item: TokenStream) -> String {
-        Function::read(&item)
+    fn refusal(item: &TokenStream) -> String {
+        Function::read(item)
             .err()
             .map(|error| error.to_string())
             .unwrap_or_default()
@@ -110,17 +110,17 @@ mod tests {
     #[test]
     fn other_items_are_called_by_their_name() {
         assert_eq!(
-            refusal(quote!(
+            refusal(&quote!(
                 pub struct A;
             )),
             "`#[task]` goes on a function, and this is a struct"
         );
         assert_eq!(
-            refusal(quote!(#[x] unsafe impl A {})),
+            refusal(&quote!(#[x] unsafe impl A {})),
             "`#[task]` goes on a function, and this is an impl block"
         );
         assert_eq!(
-            refusal(quote!(
+            refusal(&quote!(
                 const A: u8 = 1;
             )),
             "`#[task]` goes on a function, and this is a constant"
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_declaration_has_no_body_to_run() {
         assert!(
-            refusal(quote!(
+            refusal(&quote!(
                 fn greet(name: String);
             ))
             .starts_with("a task needs a body")

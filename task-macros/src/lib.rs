@@ -17,6 +17,7 @@ mod forward;
 mod item;
 mod mistakes;
 mod names;
+mod parameters;
 mod paths;
 mod queues;
 mod settings;
@@ -83,7 +84,7 @@ use proc_macro::TokenStream;
 ///   and documentation also go on the struct; all others are the function's alone.
 #[proc_macro_attribute]
 pub fn task(list: TokenStream, item: TokenStream) -> TokenStream {
-    expand::task(list.into(), item.into()).into()
+    expand::task(list.into(), &item.into()).into()
 }
 
 /// Declares the queues of a crate, so that the compiler checks their names. For the

@@ -1,14 +1,11 @@
 //! Which functions can be tasks: what a signature says, and what is refused in it.
 
 use proc_macro2::{Ident, Span};
-use quote::format_ident;
-use syn::{Attribute, FnArg, GenericParam, Meta, Pat, PatType, ReturnType, Safety, Signature, Type};
+use syn::{FnArg, GenericArgument, GenericParam, PathArguments, ReturnType, Safety, Signature, Type};
 
 use crate::mistakes::Mistakes;
-use crate::settings;
-use crate::types;
-
-const CONTEXT: &str = "TaskContext";
+use crate::parameters::{self, Context, Parameter};
+use crate::{paths, types};
 
 /// The function as those see it who call it by name, later.
 pub(crate) struct Shape {
@@ -21,25 +18,6 @@ pub(crate) struct Shape {
     pub(crate) is_callable: bool,
 }
 
-/// One argument.
-pub(crate) struct Parameter {
-    pub(crate) name: Ident,
-    /// Its `#[cfg(..)]`.
-    pub(crate) conditions: Vec<Attribute>,
-    pub(crate) kind: ParameterKind,
-}
-
-pub(crate) enum ParameterKind {
-    Stored {
-        ty: Type,
-        /// Tasks that were queued before the parameter existed still run.
-        may_be_missing: bool,
-    },
-    /// A mistake was noted. Callers pass what they would have passed, so that they see no
-    /// second one; `None` when only the function itself knows what that is.
-    Refused { ty: Option<Type> },
-}
-
 /// What the function returns.
 pub(crate) enum Output {
     Unit,
@@ -49,17 +27,10 @@ pub(crate) enum Output {
     Fallible {
         ty: Type,
         /// The type in `Ok`, where it is written down.
-        value: Option<Type>,
+        value: Option<Box<Type>>,
+        /// Where the type in `Err` stands, or what comes nearest to it.
+        error: Span,
     },
-}
-
-/// What was found out about the first parameter.
-#[derive(PartialEq)]
-enum Context {
-    None,
-    First,
-    /// Meant as the context, but nothing that can be passed to the function.
-    Broken,
 }
 
 impl Shape {
@@ -73,15 +44,9 @@ impl Shape {
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
         if let Some(FnArg::Receiver(receiver)) = signature.inputs.first() {
-            mistakes.at(
-                receiver.self_token,
-                "a task is a free function: it cannot take `self`",
-            );
-            signature
-                .inputs
-                .iter_mut()
-                .filter_map(typed)
-                .for_each(|typed| drop(take_own_attributes(typed)));
+            let message = "a task is a free function: it cannot take `self`";
+            mistakes.at(receiver.self_token, message);
+            parameters::remove_own_attributes(signature);
             return None;
         }
         let mut is_callable = accept_qualifiers(signature, mistakes);
@@ -89,26 +54,9 @@ impl Shape {
         is_callable &= generics.is_empty();
         let output = Output::read(&signature.output, &generics, mistakes);
         is_callable &= output.is_some();
-        let context = find_context(signature, asked, mistakes);
+        let (context, parameters) = parameters::read(signature, &generics, asked, mistakes);
         is_callable &= context != Context::Broken;
-
-        let mut inputs = signature.inputs.iter_mut().filter_map(typed);
-        if context != Context::None
-            && let Some(first) = inputs.next()
-            && let Some(attribute) = take_own_attributes(first).first()
-        {
-            mistakes.at(attribute, "the context is not stored, so this means nothing here");
-        }
-        let reader = ParameterReader {
-            generics: &generics,
-            context: &context,
-            asked: asked.is_some(),
-        };
-        let parameters: Vec<_> = inputs
-            .enumerate()
-            .map(|(index, input)| reader.read(index, input, mistakes))
-            .collect();
-        is_callable &= parameters.iter().all(|parameter| parameter.stored().is_some());
+        is_callable &= parameters.iter().all(Parameter::is_stored);
 
         Some(Self {
             is_async: signature.asyncness.is_some(),
@@ -117,16 +65,6 @@ impl Shape {
             output: output.unwrap_or(Output::Unit),
             is_callable,
         })
-    }
-}
-
-impl Parameter {
-    /// Its type, unless it was refused.
-    pub(crate) fn stored(&self) -> Option<&Type> {
-        match &self.kind {
-            ParameterKind::Stored { ty, .. } => Some(ty),
-            ParameterKind::Refused { .. } => None,
-        }
     }
 }
 
@@ -183,161 +121,6 @@ fn accept_generics(signature: &Signature, mistakes: &mut Mistakes) -> Vec<String
         .collect()
 }
 
-/// Compares what was asked for with the first parameter.
-fn find_context(signature: &Signature, asked: Option<&Ident>, mistakes: &mut Mistakes) -> Context {
-    let message = "takes_context needs a first parameter of type TaskContext";
-    let Some(FnArg::Typed(first)) = signature.inputs.first() else {
-        if asked.is_some() {
-            mistakes.at(&signature.ident, message);
-        }
-        return Context::None;
-    };
-    let is_named = matches!(&*first.pat, Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none());
-    let by_value = is_named && types::is_called(&first.ty, CONTEXT);
-    let means_context = types::mentions(&first.ty, &[CONTEXT.to_owned()]);
-    match (asked, by_value, means_context) {
-        (Some(_), true, _) => Context::First,
-        (None, true, _) => {
-            mistakes.at(
-                &first.ty,
-                "the context is handed over to tasks that ask for it: `#[task(takes_context)]`",
-            );
-            Context::First
-        }
-        (_, false, true) => {
-            mistakes.at(
-                first,
-                "the context is handed over by value: `context: TaskContext`",
-            );
-            Context::Broken
-        }
-        (Some(_), false, false) => {
-            mistakes.at(first, message);
-            Context::None
-        }
-        (None, false, false) => Context::None,
-    }
-}
-
-/// Reads parameters that are arguments.
-struct ParameterReader<'a> {
-    generics: &'a [String],
-    context: &'a Context,
-    asked: bool,
-}
-
-impl ParameterReader<'_> {
-    fn read(&self, index: usize, input: &mut PatType, mistakes: &mut Mistakes) -> Parameter {
-        let may_be_missing = read_own_attributes(input, mistakes) || types::is_called(&input.ty, "Option");
-        let name = name(&input.pat);
-        if name.is_none() {
-            let message = "an argument is stored under its name: write a plain name here and take it apart \
-                           in the body";
-            mistakes.at(&input.pat, message);
-        }
-        let is_storable = self.accept_type(&input.ty, mistakes) && name.is_some();
-        let ty = (*input.ty).clone();
-        Parameter {
-            name: name.unwrap_or_else(|| format_ident!("argument_{index}", span = Span::mixed_site())),
-            conditions: input
-                .attrs
-                .iter()
-                .filter(|attribute| attribute.path().is_ident("cfg"))
-                .cloned()
-                .collect(),
-            kind: if is_storable {
-                ParameterKind::Stored { ty, may_be_missing }
-            } else {
-                ParameterKind::Refused {
-                    ty: Some(ty).filter(|ty| !types::mentions(ty, self.generics)),
-                }
-            },
-        }
-    }
-
-    /// Whether the type can be written into the struct of arguments. Whether it can be
-    /// stored as well, only the compiler knows.
-    fn accept_type(&self, ty: &Type, mistakes: &mut Mistakes) -> bool {
-        if types::mentions(ty, self.generics) {
-            return false;
-        }
-        if types::mentions(ty, &["impl".to_owned()]) {
-            mistakes.at(
-                ty,
-                "an argument is stored with its type: write the type itself instead of `impl`",
-            );
-        } else if types::is_called(ty, CONTEXT) {
-            match (self.context, self.asked) {
-                (Context::None, true) => {}
-                (Context::None, false) => {
-                    mistakes.at(
-                        ty,
-                        "the context must be the first parameter, and `#[task(takes_context)]` ask for it",
-                    );
-                }
-                _ => mistakes.at(ty, "a task has one context, and it is the first parameter"),
-            }
-        } else if let Type::Reference(reference) = types::peeled(ty) {
-            let owned = types::owned(reference);
-            mistakes.at(
-                ty,
-                format!("an argument outlives the call, so it cannot be a reference: take `{owned}`"),
-            );
-        } else if types::borrows(ty) {
-            mistakes.at(
-                ty,
-                "an argument outlives the call, so it cannot borrow: take owned values such as `String`",
-            );
-        } else {
-            return true;
-        }
-        false
-    }
-}
-
-/// The name of a plain parameter. `mut` is the function's own business.
-fn name(pattern: &Pat) -> Option<Ident> {
-    match pattern {
-        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(pat.ident.clone()),
-        _ => None,
-    }
-}
-
-fn typed(input: &mut FnArg) -> Option<&mut PatType> {
-    match input {
-        FnArg::Typed(typed) => Some(typed),
-        FnArg::Receiver(_) => None,
-    }
-}
-
-/// Takes `#[task(..)]` off a parameter: the compiler would not know it.
-fn take_own_attributes(input: &mut PatType) -> Vec<Attribute> {
-    let (own, others) = input
-        .attrs
-        .drain(..)
-        .partition(|attribute| attribute.path().is_ident("task"));
-    input.attrs = others;
-    own
-}
-
-/// Whether `#[task(default)]` is there.
-fn read_own_attributes(input: &mut PatType, mistakes: &mut Mistakes) -> bool {
-    let mut has_default = false;
-    for attribute in take_own_attributes(input) {
-        let Meta::List(list) = &attribute.meta else {
-            mistakes.at(
-                &attribute,
-                "on an argument, only `#[task(default)]` has a meaning",
-            );
-            continue;
-        };
-        for setting in settings::read(list.tokens.clone(), &["default"], mistakes) {
-            has_default |= mistakes.keep(setting.flag()).is_some();
-        }
-    }
-    has_default
-}
-
 impl Output {
     /// `None` when what is returned cannot be stored; a mistake was then noted.
     fn read(output: &ReturnType, generics: &[String], mistakes: &mut Mistakes) -> Option<Self> {
@@ -365,25 +148,184 @@ impl Output {
         let ty = (**ty).clone();
         match types::last_segment(&ty) {
             Some(segment) if segment.ident.to_string().ends_with("Result") => {
-                // In aliases of other names the first parameter may be anything.
-                let value = if segment.ident == "Result" {
-                    first_type(&segment.arguments)
-                } else {
-                    None
-                };
-                Some(Self::Fallible { ty, value })
+                let types = types_in(&segment.arguments);
+                // In an alias of another name the first parameter may be anything.
+                let value = types
+                    .first()
+                    .filter(|_| segment.ident == "Result")
+                    .map(|ty| Box::new(ty.clone()));
+                let error = paths::span_of(types.last().unwrap_or(&ty));
+                Some(Self::Fallible { ty, value, error })
             }
             _ => Some(Self::Plain(ty)),
         }
     }
 }
 
-fn first_type(arguments: &syn::PathArguments) -> Option<Type> {
-    let syn::PathArguments::AngleBracketed(list) = arguments else {
-        return None;
+fn types_in(arguments: &PathArguments) -> Vec<Type> {
+    let PathArguments::AngleBracketed(list) = arguments else {
+        return Vec::new();
     };
-    list.args.iter().find_map(|argument| match argument {
-        syn::GenericArgument::Type(ty) => Some(ty.clone()),
+    let types = list.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty.clone()),
         _ => None,
-    })
+    });
+    types.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::ToTokens;
+    use syn::parse_quote;
+
+    use super::*;
+
+    /// The shape, what was told, and the signature without our attributes.
+    fn read(mut signature: Signature, asked: bool) -> (Option<Shape>, Vec<String>, String) {
+        let mut mistakes = Mistakes::default();
+        let asked = asked.then(|| Ident::new("takes_context", Span::call_site()));
+        let shape = Shape::read(&mut signature, asked.as_ref(), &mut mistakes);
+        (
+            shape,
+            mistakes.messages(),
+            signature.to_token_stream().to_string(),
+        )
+    }
+
+    /// What was told of a function that nothing can call.
+    fn refused(signature: Signature) -> Vec<String> {
+        let (shape, mistakes, _) = read(signature, false);
+        assert!(!shape.expect("a free function").is_callable);
+        mistakes
+    }
+
+    #[test]
+    fn an_ordinary_function_is_a_task() {
+        let signature = parse_quote! {
+            async fn greet(mut name: String, times: Option<u32>, #[task(default)] r#type: u8) -> Result<u8, Error>
+        };
+        let (shape, mistakes, signature) = read(signature, false);
+        let shape = shape.expect("a free function");
+        assert!(mistakes.is_empty() && shape.is_callable && shape.is_async && !shape.takes_context);
+        let arguments: Vec<_> = shape
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name.to_string())
+            .collect();
+        assert_eq!(arguments, ["name", "times", "r#type"]);
+        assert!(!signature.contains("default"), "{signature}");
+        assert!(signature.contains("mut name"), "{signature}");
+    }
+
+    #[test]
+    fn a_return_type_is_a_result_by_its_name() {
+        let value = |output: ReturnType| match Output::read(&output, &[], &mut Mistakes::default()) {
+            Some(Output::Unit) => "unit".to_owned(),
+            Some(Output::Plain(ty)) => format!("plain {}", ty.to_token_stream()),
+            Some(Output::Fallible {
+                value: Some(value), ..
+            }) => format!("ok {}", value.to_token_stream()),
+            Some(Output::Fallible { ty, value: None, .. }) => format!("some {}", ty.to_token_stream()),
+            None => "refused".to_owned(),
+        };
+        assert_eq!(value(parse_quote!()), "unit");
+        assert_eq!(value(parse_quote!(-> u8)), "plain u8");
+        assert_eq!(value(parse_quote!(-> std::io::Result<u8>)), "ok u8");
+        assert_eq!(value(parse_quote!(-> (Result<u8, E>))), "ok u8");
+        assert_eq!(value(parse_quote!(-> fmt::Result)), "some fmt :: Result");
+        assert_eq!(value(parse_quote!(-> AppResult<u8>)), "some AppResult < u8 >");
+        assert_eq!(value(parse_quote!(-> &'static str)), "refused");
+    }
+
+    #[test]
+    fn the_context_comes_first_and_when_asked_for() {
+        let with = |signature, asked| {
+            let (shape, mistakes, _) = read(signature, asked);
+            let shape = shape.expect("a free function");
+            (
+                shape.takes_context,
+                shape.is_callable,
+                shape.parameters.len(),
+                mistakes.join(" / "),
+            )
+        };
+        let none = String::new();
+        let missing = "takes_context needs a first parameter of type TaskContext".to_owned();
+        assert_eq!(
+            with(parse_quote!(fn f(c: task_core::TaskContext, a: u8)), true),
+            (true, true, 1, none)
+        );
+        assert_eq!(
+            with(parse_quote!(fn f()), true),
+            (false, true, 0, missing.clone())
+        );
+        assert_eq!(
+            with(parse_quote!(fn f(a: u8)), true),
+            (false, true, 1, missing.clone())
+        );
+        assert_eq!(
+            with(parse_quote!(fn f(a: u8, c: TaskContext)), true),
+            (false, false, 2, missing)
+        );
+        let (takes_context, is_callable, _, mistake) = with(parse_quote!(fn f(c: TaskContext)), false);
+        assert!(
+            takes_context && is_callable && mistake.contains("`#[task(takes_context)]`"),
+            "{mistake}"
+        );
+        let (_, is_callable, arguments, mistake) = with(parse_quote!(fn f(c: &TaskContext)), true);
+        assert!(
+            !is_callable && arguments == 0 && mistake.contains("by value"),
+            "{mistake}"
+        );
+        let (_, _, _, mistake) = with(parse_quote!(fn f(c: TaskContext, d: TaskContext)), true);
+        assert_eq!(mistake, "a task has one context, and it is the first parameter");
+    }
+
+    #[test]
+    fn a_method_has_no_shape() {
+        let (shape, mistakes, signature) = read(parse_quote!(fn f(&self, #[task(default)] a: u8)), false);
+        assert!(shape.is_none() && !signature.contains("default"));
+        assert_eq!(mistakes, ["a task is a free function: it cannot take `self`"]);
+    }
+
+    #[test]
+    fn what_a_task_cannot_be_is_told_in_one_go() {
+        let mistakes = refused(parse_quote! {
+            unsafe extern "C" fn f<T>(a: T, (b, c): (u8, u8), d: &str, e: impl Copy, g: Vec<&u8>) -> impl Copy
+        });
+        let expected = [
+            "cannot be `extern`",
+            "cannot be `unsafe`",
+            "cannot be generic",
+            "instead of `impl`",
+            "a plain name here",
+            "take `String`",
+            "instead of `impl`",
+            "cannot borrow",
+        ];
+        assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
+        for (mistake, part) in mistakes.iter().zip(expected) {
+            assert!(mistake.contains(part), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_and_where_clauses_have_sentences_of_their_own() {
+        assert!(refused(parse_quote!(fn f<'a>(a: &'a str)))[0].contains("take owned values"));
+        let (shape, mistakes, _) = read(parse_quote!(fn f() where u8: Copy), false);
+        assert!(shape.expect("a free function").is_callable);
+        assert!(mistakes[0].contains("`where`"));
+    }
+
+    #[test]
+    fn only_default_may_stand_on_an_argument() {
+        let (_, mistakes, _) = read(parse_quote!(fn f(#[task(defualt)] a: u8, #[task] b: u8)), false);
+        assert!(mistakes[0].contains("did you mean `default`?"));
+        assert!(mistakes[1].contains("only `#[task(default)]`"));
+        let (_, mistakes, _) = read(parse_quote!(fn f(#[task(default)] c: TaskContext)), true);
+        assert_eq!(
+            mistakes,
+            ["the context is not stored, so this means nothing here"]
+        );
+    }
 }

@@ -2,7 +2,7 @@
 //! keep the crates whose tasks it runs.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
@@ -26,14 +26,17 @@ pub(crate) fn expand(list: TokenStream) -> TokenStream {
                 .keep(setting.parse("the path of the command line crate, such as `cli = my_task_cli`"));
         }
     }
-    if !tasks_are_given {
+    if !tasks_are_given && mistakes.is_empty() {
         let message = "name the crates whose tasks this worker runs: `worker! { tasks = [app] }`. A crate that \
                        is not named is not linked, and its tasks are then unknown";
         mistakes.at_span(Span::call_site(), message);
     }
     let tasks = tasks.unwrap_or_default();
     refuse_repetitions(&tasks, &mut mistakes);
-    let linked = tasks.iter().filter(|path| !is_own_crate(path));
+    let linked = tasks
+        .iter()
+        .filter(|path| !is_own_crate(path))
+        .map(|path| quote_spanned!(paths::span_of(path)=> #[allow(unused_imports)] use #path as _;));
     let body = if mistakes.is_empty() {
         run(&tasks, cli.as_ref())
     } else {
@@ -41,7 +44,7 @@ pub(crate) fn expand(list: TokenStream) -> TokenStream {
     };
     let mistakes = mistakes.into_tokens();
     quote! {
-        #(use #linked as _;)*
+        #(#linked)*
 
         fn main() -> ::std::process::ExitCode {
             #body
@@ -121,8 +124,11 @@ mod tests {
     #[test]
     fn each_crate_is_referred_to_and_named_once() {
         let expected = quote! {
+            #[allow(unused_imports)]
             use app as _;
+            #[allow(unused_imports)]
             use billing::tasks as _;
+            #[allow(unused_imports)]
             use billing::more as _;
             fn main() -> ::std::process::ExitCode {
                 ::task_cli::worker_main(&["app", "billing",])

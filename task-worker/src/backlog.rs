@@ -29,24 +29,18 @@ struct Started {
     since: Instant,
 }
 
-/// What is next to start.
-#[derive(Debug)]
-pub(crate) enum Next {
-    /// This task, which came with its batch at that moment.
-    Task(Box<Claimed>, Instant),
-    /// One that may only start when the store knows: [`Backlog::untold`] says so now.
-    MustBeTold,
-    /// Nothing.
-    Empty,
-}
-
 impl Backlog {
     /// Adds a claimed batch that came at `now`; the store counts its first `starting` as
     /// started.
     pub(crate) fn add(&mut self, tasks: Vec<Claimed>, starting: usize, now: Instant) {
         if let Some(first) = tasks.first() {
             let known = u32::try_from(starting.min(tasks.len())).unwrap_or(u32::MAX);
-            let batch = Started { through: known, known, waiting: tasks.len(), since: now };
+            let batch = Started {
+                through: known,
+                known,
+                waiting: tasks.len(),
+                since: now,
+            };
             self.batches.insert(first.lease.batch(), batch);
         }
         self.waiting.extend(tasks);
@@ -56,24 +50,40 @@ impl Backlog {
         self.waiting.len()
     }
 
-    /// Takes the next task to start.
-    pub(crate) fn next(&mut self) -> Next {
-        let Some(front) = self.waiting.front() else { return Next::Empty };
+    /// Whether the next task waits until the store knows that it will start.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.waiting.front().is_some_and(|front| {
+            let known = self
+                .batches
+                .get(&front.lease.batch())
+                .map_or(0, |batch| batch.known);
+            front.record.policy.is_at_most_once() && front.lease.position() >= known
+        })
+    }
+
+    /// Takes the next task to start, with the moment at which its batch came. `None` when
+    /// there is none, or when the next [is held back](Self::is_held_back): from here on
+    /// [`Backlog::untold`] names it.
+    pub(crate) fn next(&mut self) -> Option<(Claimed, Instant)> {
+        let front = self.waiting.front()?;
         let position = front.lease.position();
-        let Some(batch) = self.batches.get_mut(&front.lease.batch()) else { return Next::Empty };
+        let batch = self.batches.get_mut(&front.lease.batch())?;
         batch.through = batch.through.max(position + 1);
         if front.record.policy.is_at_most_once() && position >= batch.known {
-            return Next::MustBeTold;
+            return None;
         }
         batch.waiting -= 1;
         let since = batch.since;
-        self.waiting.pop_front().map_or(Next::Empty, |task| Next::Task(Box::new(task), since))
+        self.waiting.pop_front().map(|task| (task, since))
     }
 
     /// By batch, how far it was started where the store does not know yet. Batches that
     /// were started to their end are forgotten here once the store knows.
     pub(crate) fn untold(&self) -> Vec<(i64, u32)> {
-        let untold = self.batches.iter().filter(|(_, batch)| batch.through > batch.known);
+        let untold = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| batch.through > batch.known);
         untold.map(|(batch, started)| (*batch, started.through)).collect()
     }
 
@@ -84,7 +94,8 @@ impl Backlog {
                 batch.known = batch.known.max(*through);
             }
         }
-        self.batches.retain(|_, batch| batch.waiting > 0 || batch.through > batch.known);
+        self.batches
+            .retain(|_, batch| batch.waiting > 0 || batch.through > batch.known);
     }
 
     /// Takes everything out.
@@ -106,7 +117,12 @@ mod tests {
                 let mut record = TaskContext::detached("task").record().clone();
                 record.policy.max_lost = max_lost;
                 let claimed_at = record.enqueued_at;
-                Claimed { lease: Lease::new(record.id, number, position, [0, 0]), record, last_attempt: 1, claimed_at }
+                Claimed {
+                    lease: Lease::new(record.id, number, position, [0, 0]),
+                    record,
+                    last_attempt: 1,
+                    claimed_at,
+                }
             })
             .collect()
     }
@@ -115,27 +131,35 @@ mod tests {
     fn the_store_learns_how_far_a_batch_was_started() {
         let mut backlog = Backlog::default();
         backlog.add(batch(7, 3, 3), 1, Instant::now());
-        assert!(matches!(backlog.next(), Next::Task(..)));
-        assert_eq!(backlog.untold(), [], "the claim itself said that the first one starts");
-        assert!(matches!(backlog.next(), Next::Task(..)));
+        assert!(backlog.next().is_some());
+        assert_eq!(
+            backlog.untold(),
+            [],
+            "the claim itself said that the first one starts"
+        );
+        assert!(backlog.next().is_some());
         assert_eq!(backlog.untold(), [(7, 2)]);
         backlog.told(&[(7, 2)]);
         assert_eq!(backlog.untold(), []);
-        assert!(matches!(backlog.next(), Next::Task(..)));
-        assert_eq!(backlog.untold(), [(7, 3)], "also when nothing of the batch waits any more");
+        assert!(backlog.next().is_some());
+        assert_eq!(
+            backlog.untold(),
+            [(7, 3)],
+            "also when nothing of the batch waits any more"
+        );
         backlog.told(&[(7, 3)]);
         assert!(backlog.batches.is_empty());
-        assert!(matches!(backlog.next(), Next::Empty));
+        assert!(backlog.next().is_none());
     }
 
     #[test]
     fn a_task_that_must_not_run_twice_waits_until_the_store_knows() {
         let mut backlog = Backlog::default();
         backlog.add(batch(7, 2, 0), 1, Instant::now());
-        assert!(matches!(backlog.next(), Next::Task(..)), "the first was announced with the claim");
-        assert!(matches!(backlog.next(), Next::MustBeTold));
+        assert!(backlog.next().is_some(), "the first was announced with the claim");
+        assert!(backlog.next().is_none() && backlog.is_held_back());
         assert_eq!(backlog.untold(), [(7, 2)]);
         backlog.told(&[(7, 2)]);
-        assert!(matches!(backlog.next(), Next::Task(..)));
+        assert!(backlog.next().is_some());
     }
 }

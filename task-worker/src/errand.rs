@@ -1,12 +1,12 @@
-//! What the fetcher sends to the store, one thing at a time, while tasks go on.
+//! What the fetcher has under way with the store while tasks go on.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use task_core::{
-    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, Finished, GivenBack, Progress, Result, TaskQueue, TaskRecord,
-    Wake, WorkerInfo, WorkerKey,
+    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, GivenBack, Progress, Result, TaskId, TaskQueue,
+    TaskRecord, Wake, WorkerInfo, WorkerKey,
 };
 
 /// The longest pause before something is sent again.
@@ -25,8 +25,16 @@ pub(crate) struct Unwritten {
 /// What came of an errand.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// Ends were written down and tasks claimed, as far as that was asked for.
-    Exchanged { unwritten: Unwritten, asked: Option<ClaimRequest>, answer: Result<Finished> },
+    /// Ends were written down; the tasks whose lease was lost are named.
+    Finished {
+        unwritten: Unwritten,
+        answer: Result<Vec<TaskId>>,
+    },
+    /// Tasks were claimed.
+    Claimed {
+        request: ClaimRequest,
+        answer: Result<Claim>,
+    },
     /// The worker joined again.
     Joined(Result<WorkerKey>),
     /// Tasks were given back, or whoever they belong to now has them.
@@ -48,37 +56,41 @@ impl Runner {
 
     fn queue(&self) -> Result<&dyn TaskQueue> {
         self.alias.backend().queue().ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, format!("no worker can work on backend `{}`", self.alias.name()))
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("no worker can work on backend `{}`", self.alias.name()),
+            )
         })
     }
 
-    /// Writes ends down and claims the next tasks, after this pause.
-    pub(crate) fn exchange(self, unwritten: Unwritten, asked: Option<ClaimRequest>, pause: Duration) -> Errand {
+    /// Writes ends down, after this pause.
+    pub(crate) fn finish(self, unwritten: Unwritten, pause: Duration) -> Errand {
         Box::pin(async move {
-            tokio::time::sleep(pause).await;
-            let answer = self.send(&unwritten, asked.clone()).await;
-            Report::Exchanged { unwritten, asked, answer }
+            rest(pause).await;
+            let answer = match self.queue() {
+                Ok(queue) => queue.finish(unwritten.progress.clone()).await,
+                Err(error) => Err(error),
+            };
+            Report::Finished { unwritten, answer }
         })
     }
 
-    async fn send(&self, unwritten: &Unwritten, asked: Option<ClaimRequest>) -> Result<Finished> {
-        let queue = self.queue()?;
-        match asked {
-            Some(request) if unwritten.progress.is_empty() => {
-                let claim = queue.claim(&request).await?;
-                Ok(Finished { refused: Vec::new(), claim })
-            }
-            None if unwritten.progress.is_empty() => {
-                Ok(Finished { refused: Vec::new(), claim: Claim::default() })
-            }
-            asked => queue.finish(unwritten.progress.clone(), asked).await,
-        }
+    /// Claims tasks, after this pause.
+    pub(crate) fn claim(self, request: ClaimRequest, pause: Duration) -> Errand {
+        Box::pin(async move {
+            rest(pause).await;
+            let answer = match self.queue() {
+                Ok(queue) => queue.claim(&request).await,
+                Err(error) => Err(error),
+            };
+            Report::Claimed { request, answer }
+        })
     }
 
     /// Joins, after this pause.
     pub(crate) fn join(self, info: WorkerInfo, pause: Duration) -> Errand {
         Box::pin(async move {
-            tokio::time::sleep(pause).await;
+            rest(pause).await;
             let joined = match self.queue() {
                 Ok(queue) => queue.join(&info).await,
                 Err(error) => Err(error),
@@ -123,6 +135,14 @@ impl Runner {
         if let Err(error) = left {
             tracing::warn!(%error, "could not say goodbye; the lease runs out by itself");
         }
+    }
+}
+
+/// Waits; not at all when there is nothing to wait for, where a timer would take its
+/// millisecond.
+async fn rest(pause: Duration) {
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -1,88 +1,118 @@
-//! One claimed task, from its start to its end.
+//! One slot of a worker: takes a task, runs it to its end, takes the next.
 
-use std::time::{Duration, Instant};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
 
 use task_core::{
-    CancellationToken, Claimed, Lease, Limits, RetryPolicy, TaskContext, TaskEntry, TaskFailure, TaskRecord,
-    Timestamp, execute, signals,
+    FailureKind, Limits, Registry, TaskContext, TaskEntry, TaskFailure, TaskRecord, execute, signals,
 };
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
-/// What the worker keeps of a task while it runs.
-#[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) lease: Lease,
-    pub(crate) attempt: u32,
-    pub(crate) last_attempt: u32,
-    pub(crate) policy: RetryPolicy,
-    pub(crate) started_at: Timestamp,
-    pub(crate) started: Instant,
-    pub(crate) cancellation: CancellationToken,
-    pub(crate) abort: AbortHandle,
-    /// The record, where a signal receiver will want it at the end.
-    pub(crate) record: Option<TaskRecord>,
-}
+use crate::slots::{Ended, Slots, Start, later};
 
-impl Running {
-    /// When it ended if it ended now, by the store's clock: its start there, and what
-    /// passed since by a clock that never jumps.
-    pub(crate) fn ended_at(&self) -> Timestamp {
-        later(self.started_at, self.started.elapsed())
-    }
-}
+/// After so many tasks that never had to wait, the slot lets others on the thread go first.
+const IN_A_ROW: usize = 64;
 
-/// A task that came to its end.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// Which run of this worker it was: a task may run here twice, once for a lost lease.
-    pub(crate) run: u64,
-    pub(crate) outcome: Result<String, TaskFailure>,
-}
-
-/// What every task of a worker shares.
+/// What all slots of a worker share.
 #[derive(Debug, Clone)]
 pub(crate) struct Executor {
-    pub(crate) worker_id: String,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) worker_id: Arc<str>,
     pub(crate) limits: Limits,
-    pub(crate) ended: mpsc::Sender<Ended>,
+    pub(crate) slots: Slots,
 }
 
 impl Executor {
-    /// Starts a task that was claimed `waited` ago, as this run.
-    pub(crate) fn start(&self, run: u64, entry: TaskEntry, claimed: Claimed, waited: Duration) -> Running {
-        let Claimed { lease, record, last_attempt, claimed_at } = claimed;
-        let started_at = later(claimed_at, waited);
-        let policy = record.policy;
-        let record = record.running(&self.worker_id, started_at);
-        let attempt = record.attempts;
+    /// Runs tasks in this slot for as long as the worker lives.
+    pub(crate) async fn run(self, slot: usize) {
+        let mut ended = None;
+        let mut in_a_row = 0;
+        loop {
+            let Some(start) = self.slots.next(slot, ended.take()) else {
+                self.slots.work(slot).await;
+                continue;
+            };
+            ended = self.perform(slot, start).await;
+            in_a_row += 1;
+            if in_a_row % IN_A_ROW == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// One task from its start to its end; `None` when its lease was lost meanwhile.
+    async fn perform(&self, slot: usize, start: Start) -> Option<Ended> {
+        let id = start.record.id;
+        let (outcome, record) = match self.registry.find(&start.record.name) {
+            Some(entry) => self.attempt(entry, start).await,
+            None => (Err(unknown(&start.record)), None),
+        };
+        match &outcome {
+            Ok(_) => tracing::debug!(task = %id, "task ended"),
+            Err(failure) => tracing::debug!(task = %id, %failure, "task ended"),
+        }
+        let running = self.slots.end(slot)?;
+        let ended_at = later(running.started_at, running.started.elapsed());
+        Some(Ended {
+            running,
+            outcome,
+            ended_at,
+            record,
+        })
+    }
+
+    /// One attempt; besides how it ended, the record where somebody will want it.
+    async fn attempt(
+        &self,
+        entry: &TaskEntry,
+        start: Start,
+    ) -> (Result<String, TaskFailure>, Option<TaskRecord>) {
+        let Start {
+            record,
+            started_at,
+            cancellation,
+        } = start;
+        tracing::debug!(task = %record.id, name = %record.name, "task starts");
+        // Only who can look at it needs the record as of this attempt.
+        let is_looked_at = entry.takes_context()
+            || signals::TASK_STARTED.is_connected()
+            || signals::TASK_FINISHED.is_connected();
+        let record = if is_looked_at {
+            record.running(&self.worker_id, started_at)
+        } else {
+            record
+        };
         signals::TASK_STARTED.send(&record);
         let kept = signals::TASK_FINISHED.is_connected().then(|| record.clone());
 
-        let cancellation = CancellationToken::new();
         let context = TaskContext::new(record, self.worker_id.clone(), cancellation.clone());
-        let (ended, token, limits) = (self.ended.clone(), cancellation.clone(), self.limits);
-        let task = tokio::spawn(async move {
-            let attempted = context.clone();
-            let outcome = execute(&entry, &context.record().arguments, attempted, &token, limits).await;
-            // Nobody listens any more only when the worker itself is gone.
-            let _ = ended.send(Ended { run, outcome }).await;
-        });
-        Running {
-            lease,
-            attempt,
-            last_attempt,
-            policy,
-            started_at,
-            started: Instant::now(),
-            cancellation,
-            abort: task.abort_handle(),
-            record: kept,
-        }
+        let arguments = context.clone();
+        let mut attempt = pin!(execute(
+            entry,
+            &arguments.record().arguments,
+            context,
+            &cancellation,
+            self.limits
+        ));
+        let mut has_passed_on = false;
+        let outcome = poll_fn(|cx| {
+            let polled = attempt.as_mut().poll(cx);
+            if polled.is_pending() && !has_passed_on {
+                has_passed_on = true;
+                self.slots.pass_on();
+            }
+            polled
+        })
+        .await;
+        (outcome, kept)
     }
 }
 
-fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_microsecond(moment.as_microsecond().saturating_add(by)).unwrap_or(Timestamp::MAX)
+/// Only known names are claimed, so this is a mistake of the backend: back with it.
+fn unknown(record: &TaskRecord) -> TaskFailure {
+    tracing::error!(task = %record.id, name = %record.name, "claimed an unknown task");
+    TaskFailure::new(
+        FailureKind::Interrupted,
+        format!("this worker knows no task `{}`", record.name),
+    )
 }

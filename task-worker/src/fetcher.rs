@@ -1,29 +1,27 @@
 //! The one loop that decides: what to start, what to claim, what to write down, when to
 //! end. Everything else only carries out.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    AttemptError, BackendAlias, ClaimRequest, Error, ErrorKind, FailureKind, Finish, Finished, GivenBack, Outcome,
-    Progress, Registry, Result, TaskFailure, TaskId, TaskRecord, TaskStatus, Wake, WorkerInfo, WorkerKey, signals,
+    AttemptError, BackendAlias, Claim, ClaimRequest, Error, ErrorKind, FailureKind, Finish, GivenBack,
+    Outcome, Progress, Registry, Result, TaskFailure, TaskId, TaskRecord, TaskStatus, Wake, WorkerInfo,
+    WorkerKey, signals,
 };
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::backlog::{Backlog, Next};
 use crate::errand::{Errand, Report, Runner, Unwritten, pause_after};
-use crate::executor::{Ended, Executor, Running};
+use crate::executor::Executor;
 use crate::heartbeat::{Pulse, beat};
 use crate::pace::Pace;
 use crate::rescuer::look_after_others;
 use crate::shutdown::{Phase, Shutdown};
+use crate::slots::{Ended, Slots};
 use crate::worker::{Summary, WorkerOptions};
-
-/// With so many ends not yet written down nothing new is started: bounds the memory
-/// while the store is away.
-const MOST_UNWRITTEN: usize = 10_000;
 
 /// How long a worker that was forced tries to give its tasks back.
 const FORCED_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,28 +29,17 @@ const FORCED_PATIENCE: Duration = Duration::from_secs(5);
 /// A worker at work.
 pub(crate) struct Fetcher {
     alias: Arc<BackendAlias>,
-    registry: Registry,
-    names: Arc<std::collections::HashSet<String>>,
+    names: Arc<HashSet<String>>,
     options: WorkerOptions,
     info: WorkerInfo,
     runner: Runner,
-    executor: Executor,
-    inbox: Inbox,
+    slots: Slots,
+    helpers: Helpers,
 
     key: WorkerKey,
-    heartbeat: AbortHandle,
-    rescuer: AbortHandle,
     /// The lease is lost; join again before anything else.
     is_lost: bool,
 
-    backlog: Backlog,
-    running: HashMap<u64, Running>,
-    runs: u64,
-    /// Runs whose lease was lost and whose end does not matter any more.
-    orphans: usize,
-    /// Ends since the last exchange.
-    progress: Progress,
-    records: Vec<TaskRecord>,
     /// Ends that the store did not take yet.
     unwritten: Option<Unwritten>,
     given_back: Vec<GivenBack>,
@@ -63,20 +50,32 @@ pub(crate) struct Fetcher {
     /// Whether a claim may bring something.
     may_claim: bool,
     next_due: Option<Duration>,
+    /// A claim is under way: what it brings must not be dropped.
+    is_claiming: bool,
 
     is_stopping: bool,
     summary: Summary,
 }
 
-/// What comes in from those who carry out.
-struct Inbox {
-    ended: mpsc::Receiver<Ended>,
+/// What goes on beside the fetcher. Ends with it.
+struct Helpers {
     pulses: mpsc::Receiver<Pulse>,
     pulse_sender: mpsc::Sender<Pulse>,
+    heartbeat: AbortHandle,
+    rescuer: AbortHandle,
+    executors: Vec<AbortHandle>,
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        self.heartbeat.abort();
+        self.rescuer.abort();
+        self.executors.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Fetcher {
-    /// Joins the backend and starts heartbeat and rescuer.
+    /// Joins the backend and starts the slots, the heartbeat and the rescuer.
     pub(crate) async fn join(
         alias: Arc<BackendAlias>,
         registry: Registry,
@@ -84,28 +83,39 @@ impl Fetcher {
         info: WorkerInfo,
     ) -> Result<Self> {
         let queue = alias.backend().queue().ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, format!("no worker can work on backend `{}`", alias.name()))
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("no worker can work on backend `{}`", alias.name()),
+            )
         })?;
         let key = queue.join(&info).await?;
-        let (ended_sender, ended) = mpsc::channel(options.concurrency.max(1024));
+        let slots = Slots::new(options.concurrency);
+        slots.open();
+        let names = Arc::new(registry.names());
+        let executor = Executor {
+            registry: Arc::new(registry),
+            worker_id: info.id.as_str().into(),
+            limits: alias.limits(),
+            slots: slots.clone(),
+        };
         let (pulse_sender, pulses) = mpsc::channel(16);
-        let heartbeat = tokio::spawn(beat(alias.clone(), key, options.lease, pulse_sender.clone())).abort_handle();
-        let rescuer = tokio::spawn(look_after_others(alias.clone(), options.lease)).abort_handle();
+        let heartbeat = beat(alias.clone(), key, options.lease, pulse_sender.clone());
+        let helpers = Helpers {
+            pulses,
+            pulse_sender,
+            heartbeat: tokio::spawn(heartbeat).abort_handle(),
+            rescuer: tokio::spawn(look_after_others(alias.clone(), options.lease)).abort_handle(),
+            executors: (0..options.concurrency)
+                .map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle())
+                .collect(),
+        };
         Ok(Self {
-            names: Arc::new(registry.names()),
+            names,
             runner: Runner::new(alias.clone()),
-            executor: Executor { worker_id: info.id.clone(), limits: alias.limits(), ended: ended_sender },
-            inbox: Inbox { ended, pulses, pulse_sender },
+            slots,
+            helpers,
             key,
-            heartbeat,
-            rescuer,
             is_lost: false,
-            backlog: Backlog::default(),
-            running: HashMap::new(),
-            runs: 0,
-            orphans: 0,
-            progress: Progress::default(),
-            records: Vec::new(),
             unwritten: None,
             given_back: Vec::new(),
             failures: 0,
@@ -113,10 +123,10 @@ impl Fetcher {
             wake: Wake::default(),
             may_claim: true,
             next_due: None,
+            is_claiming: false,
             is_stopping: false,
             summary: Summary::default(),
             alias,
-            registry,
             options,
             info,
         })
@@ -125,17 +135,39 @@ impl Fetcher {
     /// Works until there is nothing left to do.
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> Summary {
         let mut phases = shutdown.watch();
-        let mut errand: Option<Errand> = None;
-        let mut waiting: Option<Errand> = None;
-        let mut patience = std::pin::pin!(tokio::time::sleep(Duration::MAX));
+        let slots = self.slots.clone();
+        // Two things may be under way with the store: what ended, and what comes next. A
+        // store that writes through one connection puts them into one transaction.
+        let (mut telling, mut asking): (Option<Errand>, Option<Errand>) = (None, None);
+        let mut patience = pin!(tokio::time::sleep(Duration::MAX));
         let mut is_forced = false;
-        let mut ended = Vec::new();
+        // The phase may have changed before this loop began to watch it.
+        let mut phase = shutdown.phase();
         loop {
-            self.start_tasks();
-            if errand.is_none() {
-                errand = self.next_errand();
+            match phase {
+                Phase::Running => {}
+                Phase::Stopping if !self.is_stopping => {
+                    patience
+                        .as_mut()
+                        .reset(tokio::time::Instant::now() + self.options.stop_timeout);
+                    self.stop();
+                }
+                Phase::Forced if !is_forced => {
+                    patience
+                        .as_mut()
+                        .reset(tokio::time::Instant::now() + FORCED_PATIENCE);
+                    is_forced = true;
+                    self.interrupt();
+                }
+                Phase::Stopping | Phase::Forced => {}
             }
-            if self.is_idle() && errand.is_none() {
+            if telling.is_none() {
+                telling = self.tell();
+            }
+            if asking.is_none() {
+                asking = self.ask();
+            }
+            if telling.is_none() && !self.is_claiming && self.slots.is_empty() {
                 if self.is_stopping {
                     break;
                 }
@@ -144,129 +176,118 @@ impl Fetcher {
                     continue;
                 }
             }
-            if waiting.is_none() && !self.may_claim && !self.is_stopping {
-                let timeout = self.next_due.unwrap_or(Duration::MAX).min(self.options.interval);
-                waiting = Some(self.runner.clone().wait(self.wake, timeout));
-            }
             tokio::select! {
-                count = self.inbox.ended.recv_many(&mut ended, MOST_UNWRITTEN) => {
-                    self.pace.ended(count, Instant::now());
-                    ended.drain(..).for_each(|ended| self.settle(ended));
-                }
-                Some(report) = poll(&mut errand) => { errand = None; self.hear(report); }
-                Some(report) = poll(&mut waiting) => { waiting = None; self.hear(report); }
-                Some(pulse) = self.inbox.pulses.recv() => self.feel(pulse),
-                Ok(()) = phases.changed() => {
-                    if *phases.borrow_and_update() == Phase::Stopping {
-                        patience.as_mut().reset(tokio::time::Instant::now() + self.options.stop_timeout);
-                        self.stop();
-                    } else {
-                        patience.as_mut().reset(tokio::time::Instant::now() + FORCED_PATIENCE);
-                        is_forced = true;
-                        self.interrupt();
-                    }
-                }
+                // While something is told, what ends meanwhile goes with the next telling.
+                () = slots.news(), if telling.is_none() => {}
+                Some(report) = poll(&mut telling) => { telling = None; self.hear(report); }
+                Some(report) = poll(&mut asking) => { asking = None; self.hear(report); }
+                Some(pulse) = self.helpers.pulses.recv() => self.feel(pulse),
+                Ok(()) = phases.changed() => phase = *phases.borrow_and_update(),
                 () = &mut patience => {
                     if is_forced {
                         tracing::warn!("the store took nothing back in time; it hands the tasks on when the lease runs out");
                         break;
                     }
-                    tracing::warn!(tasks = self.running.len(), "giving back what did not end in time");
-                    patience.as_mut().reset(tokio::time::Instant::now() + FORCED_PATIENCE);
-                    is_forced = true;
-                    self.interrupt();
+                    tracing::warn!("giving back what did not end in time");
+                    phase = Phase::Forced;
                 }
             }
         }
-        self.heartbeat.abort();
-        self.rescuer.abort();
-        if !is_forced || self.unwritten.is_none() {
+        if self.unwritten.is_none() && self.given_back.is_empty() {
             self.runner.leave(self.key).await;
         }
+        self.summary.started = self.slots.load().started;
         self.summary
     }
 
-    /// Starts what may start: in order, as many as fit.
-    fn start_tasks(&mut self) {
-        while self.free() > 0 && self.progress.finished.len() < MOST_UNWRITTEN && !self.is_stopping && !self.is_lost {
-            let (claimed, since) = match self.backlog.next() {
-                Next::Task(claimed, since) => (*claimed, since),
-                Next::MustBeTold | Next::Empty => return,
-            };
-            let Some(entry) = self.registry.find(&claimed.record.name) else {
-                // Only known names are claimed, so this is a backend's mistake.
-                tracing::error!(task = %claimed.record.id, name = %claimed.record.name, "claimed an unknown task");
-                self.give_back(claimed.lease, claimed.record.attempts + 1, claimed.last_attempt, None);
-                continue;
-            };
-            tracing::debug!(task = %claimed.record.id, name = %claimed.record.name, "task starts");
-            self.runs += 1;
-            let running = self.executor.start(self.runs, *entry, claimed, since.elapsed());
-            self.running.insert(self.runs, running);
-            self.summary.started += 1;
-        }
-    }
-
-    /// How many more tasks may start now.
-    fn free(&self) -> usize {
-        self.options.concurrency.saturating_sub(self.running.len() + self.orphans)
-    }
-
-    /// What to send to the store next.
-    fn next_errand(&mut self) -> Option<Errand> {
-        if self.is_lost {
-            return Some(self.runner.clone().join(self.info.clone(), pause_after(self.failures)));
-        }
+    /// What to tell the store next.
+    fn tell(&mut self) -> Option<Errand> {
         if !self.given_back.is_empty() {
-            return Some(self.runner.clone().give_back(std::mem::take(&mut self.given_back)));
+            return Some(
+                self.runner
+                    .clone()
+                    .give_back(std::mem::take(&mut self.given_back)),
+            );
         }
-        let asked = self.wish();
         let unwritten = match self.unwritten.take() {
             Some(unwritten) => unwritten,
-            None => {
-                self.progress.started = self.backlog.untold();
-                Unwritten {
-                    progress: Arc::new(std::mem::take(&mut self.progress)),
-                    records: Arc::new(std::mem::take(&mut self.records)),
-                }
-            }
+            None => self.collect(),
         };
-        if unwritten.progress.is_empty() && asked.is_none() {
+        if !self.given_back.is_empty() || unwritten.progress.is_empty() {
+            self.unwritten = Some(unwritten).filter(|unwritten| !unwritten.progress.is_empty());
+            let returned = std::mem::take(&mut self.given_back);
+            return (!returned.is_empty()).then(|| self.runner.clone().give_back(returned));
+        }
+        Some(self.runner.clone().finish(unwritten, pause_after(self.failures)))
+    }
+
+    /// What to ask the store for next: tasks, or to be woken when there are any.
+    fn ask(&mut self) -> Option<Errand> {
+        if self.is_stopping {
             return None;
         }
-        Some(self.runner.clone().exchange(unwritten, asked, pause_after(self.failures)))
+        let pause = pause_after(self.failures);
+        if self.is_lost {
+            return Some(self.runner.clone().join(self.info.clone(), pause));
+        }
+        if !self.may_claim {
+            let timeout = self.next_due.unwrap_or(Duration::MAX).min(self.options.interval);
+            return Some(self.runner.clone().wait(self.wake, timeout));
+        }
+        let request = self.wish()?;
+        self.is_claiming = true;
+        Some(self.runner.clone().claim(request, pause))
+    }
+
+    /// Takes what ended and how far batches were started.
+    fn collect(&mut self) -> Unwritten {
+        let (ended, started) = self.slots.take_ended();
+        self.pace.ended(ended.len(), Instant::now());
+        let mut progress = Progress {
+            finished: Vec::with_capacity(ended.len()),
+            started,
+        };
+        let mut records = Vec::new();
+        for ended in ended {
+            self.settle(ended, &mut progress.finished, &mut records);
+        }
+        Unwritten {
+            progress: Arc::new(progress),
+            records: Arc::new(records),
+        }
     }
 
     /// What to claim now, if anything.
     fn wish(&self) -> Option<ClaimRequest> {
-        if self.is_stopping || !self.may_claim || self.progress.finished.len() >= MOST_UNWRITTEN {
+        let load = self.slots.load();
+        let target = load.free + self.pace.prefetch();
+        // A small claim costs as much as a large one: ask again when a quarter is used up.
+        if load.must_tell || 4 * load.waiting > 3 * target {
             return None;
         }
-        let (free, have) = (self.free(), self.backlog.len());
-        let target = free + self.pace.prefetch();
-        // Small claims cost as much as large ones: ask again when half is used up.
-        if 2 * have > target {
-            return None;
-        }
-        let allowed = self.options.max_tasks.map_or(u64::MAX, |most| most.saturating_sub(self.summary.started));
-        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(have);
-        let limit = (target - have).min(allowed);
+        let begun = load.started + load.waiting as u64;
+        let allowed = self
+            .options
+            .max_tasks
+            .map_or(u64::MAX, |most| most.saturating_sub(begun));
+        let limit = (target - load.waiting).min(usize::try_from(allowed).unwrap_or(usize::MAX));
         (limit > 0).then(|| ClaimRequest {
             worker: self.key,
             queues: self.options.queues.clone(),
             names: self.names.clone(),
             limit,
-            starting: free.saturating_sub(have),
+            starting: load.free.saturating_sub(load.waiting),
         })
     }
 
     /// Takes the end of a task.
-    fn settle(&mut self, Ended { run, outcome }: Ended) {
-        let Some(running) = self.running.remove(&run) else {
-            self.orphans = self.orphans.saturating_sub(1);
-            return;
-        };
-        let ended_at = running.ended_at();
+    fn settle(&mut self, ended: Ended, finished: &mut Vec<Finish>, records: &mut Vec<TaskRecord>) {
+        let Ended {
+            running,
+            outcome,
+            ended_at,
+            record,
+        } = ended;
         if let Err(failure) = &outcome
             && failure.kind == FailureKind::Interrupted
         {
@@ -274,12 +295,18 @@ impl Fetcher {
             return self.give_back(running.lease, running.attempt, running.last_attempt, interrupted);
         }
         let id = running.lease.id();
-        let outcome = Outcome::of(outcome, id, &running.policy, running.attempt, running.last_attempt);
+        let outcome = Outcome::of(
+            outcome,
+            id,
+            &running.policy,
+            running.attempt,
+            running.last_attempt,
+        );
         self.count(id, &outcome);
-        if let Some(record) = running.record {
-            self.records.extend(finished_record(record, &outcome, &self.info.id, ended_at));
+        if let Some(record) = record {
+            records.extend(finished_record(record, &outcome, &self.info.id, ended_at));
         }
-        self.progress.finished.push(Finish {
+        finished.push(Finish {
             lease: running.lease,
             attempt: running.attempt,
             last_attempt: running.last_attempt,
@@ -312,35 +339,57 @@ impl Fetcher {
 
     /// Takes the answer to an errand.
     fn hear(&mut self, report: Report) {
+        self.is_claiming &= !matches!(report, Report::Claimed { .. });
         match report {
-            Report::Exchanged { unwritten, asked, answer: Ok(finished) } => {
+            Report::Finished {
+                unwritten,
+                answer: Ok(refused),
+            } => {
                 self.failures = 0;
-                self.backlog.told(&unwritten.progress.started);
-                self.announce(&unwritten.records, &finished.refused);
-                if let Some(request) = asked {
-                    self.receive(&request, finished);
-                }
+                self.slots.told(&unwritten.progress.started);
+                self.announce(&unwritten.records, &refused);
             }
-            Report::Exchanged { unwritten, asked, answer: Err(error) } => {
-                if !unwritten.progress.is_empty() {
-                    self.unwritten = Some(unwritten);
-                }
-                if error.kind() == ErrorKind::State && asked.is_some() {
-                    tracing::warn!(%error, "the store gave this worker up");
-                    self.lose();
-                } else {
-                    self.failures += 1;
-                    tracing::error!(%error, "the store did not answer, trying again");
-                }
+            Report::Finished {
+                unwritten,
+                answer: Err(error),
+            } => {
+                self.unwritten = Some(unwritten);
+                self.failures += 1;
+                tracing::error!(%error, "cannot write down how tasks ended, trying again");
+            }
+            Report::Claimed {
+                request,
+                answer: Ok(claim),
+            } => {
+                self.failures = 0;
+                self.receive(&request, claim);
+            }
+            Report::Claimed {
+                answer: Err(error), ..
+            } if error.kind() == ErrorKind::State => {
+                tracing::warn!(%error, "the store gave this worker up");
+                self.lose();
+            }
+            Report::Claimed {
+                answer: Err(error), ..
+            } => {
+                self.failures += 1;
+                tracing::error!(%error, "cannot claim tasks, trying again");
             }
             Report::Joined(Ok(key)) => {
                 self.failures = 0;
                 self.key = key;
                 self.is_lost = false;
                 self.may_claim = true;
-                let beat = beat(self.alias.clone(), key, self.options.lease, self.inbox.pulse_sender.clone());
-                self.heartbeat.abort();
-                self.heartbeat = tokio::spawn(beat).abort_handle();
+                self.slots.open();
+                let beat = beat(
+                    self.alias.clone(),
+                    key,
+                    self.options.lease,
+                    self.helpers.pulse_sender.clone(),
+                );
+                self.helpers.heartbeat.abort();
+                self.helpers.heartbeat = tokio::spawn(beat).abort_handle();
                 tracing::info!(worker = %self.info.id, "joined again");
             }
             Report::Joined(Err(error)) => {
@@ -356,12 +405,11 @@ impl Fetcher {
     }
 
     /// Takes what a claim brought.
-    fn receive(&mut self, request: &ClaimRequest, finished: Finished) {
-        let claim = finished.claim;
+    fn receive(&mut self, request: &ClaimRequest, claim: Claim) {
         // Fewer than asked for: there is no more until something says otherwise.
         self.may_claim = claim.tasks.len() >= request.limit;
         self.next_due = claim.next_due;
-        self.backlog.add(claim.tasks, request.starting, Instant::now());
+        self.slots.add(claim.tasks, request.starting);
         if self.is_stopping || self.is_lost {
             self.return_backlog();
         }
@@ -372,16 +420,15 @@ impl Fetcher {
         for id in refused {
             tracing::warn!(task = %id, "the task's lease was lost: its result was refused");
         }
-        records.iter().filter(|record| !refused.contains(&record.id)).for_each(|record| signals::TASK_FINISHED.send(record));
+        records
+            .iter()
+            .filter(|record| !refused.contains(&record.id))
+            .for_each(|record| signals::TASK_FINISHED.send(record));
     }
 
     fn feel(&mut self, pulse: Pulse) {
         match pulse {
-            Pulse::Canceled(ids) => {
-                for running in self.running.values().filter(|running| ids.contains(&running.lease.id())) {
-                    running.cancellation.cancel();
-                }
-            }
+            Pulse::Canceled(ids) => self.slots.cancel(&ids),
             Pulse::Lost => {
                 tracing::warn!("the lease was lost: other workers run this one's tasks");
                 self.lose();
@@ -393,10 +440,9 @@ impl Fetcher {
     /// whatever they still return is thrown away.
     fn lose(&mut self) {
         self.is_lost = !self.is_stopping;
-        self.backlog.empty();
-        for (_, running) in self.running.drain() {
+        self.slots.close();
+        for running in self.slots.take_running() {
             running.cancellation.cancel();
-            self.orphans += 1;
         }
     }
 
@@ -407,7 +453,7 @@ impl Fetcher {
     }
 
     fn return_backlog(&mut self) {
-        for task in self.backlog.empty() {
+        for task in self.slots.close() {
             self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
         }
     }
@@ -415,14 +461,17 @@ impl Fetcher {
     /// Gives back what runs, without waiting for it.
     fn interrupt(&mut self) {
         self.stop();
-        for (_, running) in std::mem::take(&mut self.running) {
+        for running in self.slots.take_running() {
             running.cancellation.cancel();
-            running.abort.abort();
-            let failure = TaskFailure::new(FailureKind::Interrupted, "the worker was stopped before the task had ended");
+            let failure = TaskFailure::new(
+                FailureKind::Interrupted,
+                "the worker was stopped before the task had ended",
+            );
             let interrupted = Some((running.started_at, failure));
             self.give_back(running.lease, running.attempt, running.last_attempt, interrupted);
         }
-        self.orphans = 0;
+        // What ended just now is written down as usual; the rest ends here.
+        self.helpers.executors.iter().for_each(AbortHandle::abort);
     }
 
     fn give_back(
@@ -433,22 +482,22 @@ impl Fetcher {
         interrupted: Option<(task_core::Timestamp, TaskFailure)>,
     ) {
         self.summary.given_back += 1;
-        self.given_back.push(GivenBack { lease, attempt, last_attempt, interrupted });
-    }
-
-    /// Nothing runs, nothing is to be written, nothing waits in memory.
-    fn is_idle(&self) -> bool {
-        self.running.is_empty()
-            && self.backlog.len() == 0
-            && self.progress.finished.is_empty()
-            && self.unwritten.is_none()
-            && self.given_back.is_empty()
+        self.given_back.push(GivenBack {
+            lease,
+            attempt,
+            last_attempt,
+            interrupted,
+        });
     }
 
     /// Whether the options say that this was all.
     fn has_done_its_share(&self) -> bool {
         let drained = self.options.batch && !self.may_claim && !self.is_lost;
-        drained || self.options.max_tasks.is_some_and(|most| self.summary.started >= most)
+        drained
+            || self
+                .options
+                .max_tasks
+                .is_some_and(|most| self.slots.load().started >= most)
     }
 }
 

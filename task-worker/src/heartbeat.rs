@@ -20,8 +20,15 @@ pub(crate) enum Pulse {
 
 /// Renews the lease three times per its length, and sooner when the store changed, since
 /// then somebody may have canceled a task. Ends when the lease is lost.
-pub(crate) async fn beat(alias: Arc<BackendAlias>, worker: WorkerKey, lease: Duration, pulses: mpsc::Sender<Pulse>) {
-    let Some(queue) = alias.backend().queue() else { return };
+pub(crate) async fn beat(
+    alias: Arc<BackendAlias>,
+    worker: WorkerKey,
+    lease: Duration,
+    pulses: mpsc::Sender<Pulse>,
+) {
+    let Some(queue) = alias.backend().queue() else {
+        return;
+    };
     let every = lease / 3;
     let pause = AT_MOST_EVERY.min(every);
     loop {
@@ -43,6 +50,9 @@ pub(crate) async fn beat(alias: Arc<BackendAlias>, worker: WorkerKey, lease: Dur
             }
         }
         tokio::time::sleep(pause).await;
-        alias.backend().changed(every.saturating_sub(began.elapsed())).await;
+        alias
+            .backend()
+            .changed(every.saturating_sub(began.elapsed()))
+            .await;
     }
 }

@@ -36,6 +36,7 @@ mod heartbeat;
 mod pace;
 mod rescuer;
 mod shutdown;
+mod slots;
 mod worker;
 
 pub use shutdown::Shutdown;

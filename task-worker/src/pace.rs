@@ -21,7 +21,12 @@ pub(crate) struct Pace {
 impl Pace {
     /// Nothing is known yet; `most` is never exceeded.
     pub(crate) fn new(most: usize, now: Instant) -> Self {
-        Self { most, per_second: 0.0, since: now, ended: 0 }
+        Self {
+            most,
+            per_second: 0.0,
+            since: now,
+            ended: 0,
+        }
     }
 
     /// So many tasks ended.
@@ -43,7 +48,11 @@ impl Pace {
     /// How many tasks to keep in memory beyond those that can start at once.
     pub(crate) fn prefetch(&self) -> usize {
         let soon = self.per_second * HORIZON.as_secs_f64();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float saturates"
+        )]
         let soon = soon as usize;
         soon.min(self.most)
     }

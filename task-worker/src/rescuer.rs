@@ -11,7 +11,9 @@ const AT_A_TIME: usize = 2000;
 /// Looks for lost workers now and three times per lease from then on. Every worker does;
 /// the store lets only one have each task.
 pub(crate) async fn look_after_others(alias: Arc<BackendAlias>, lease: Duration) {
-    let Some(queue) = alias.backend().queue() else { return };
+    let Some(queue) = alias.backend().queue() else {
+        return;
+    };
     loop {
         match queue.rescue(AT_A_TIME).await {
             Ok(rescued) if rescued.returned + rescued.failed > 0 => {

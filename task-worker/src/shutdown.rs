@@ -32,7 +32,9 @@ impl Default for Shutdown {
 impl Shutdown {
     /// One that the program triggers itself.
     pub fn new() -> Self {
-        Self { phase: Arc::new(watch::Sender::new(Phase::Running)) }
+        Self {
+            phase: Arc::new(watch::Sender::new(Phase::Running)),
+        }
     }
 
     /// One that SIGINT, SIGTERM and SIGQUIT trigger: the first lets running tasks come to
@@ -58,7 +60,9 @@ impl Shutdown {
     async fn listen(self, mut signals: Signal, name: &'static str) {
         while signals.recv().await.is_some() {
             if self.phase() == Phase::Running {
-                tracing::warn!("received {name}: finishing what runs, claiming nothing more (again to force)");
+                tracing::warn!(
+                    "received {name}: finishing what runs, claiming nothing more (again to force)"
+                );
                 self.stop();
             } else {
                 tracing::warn!("received {name} again: giving back what has not ended");

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use task_core::{BackendAlias, Error, ErrorKind, QueueSelection, Registry, Result, WorkerInfo};
 
+use tokio::task::JoinSet;
+
 use crate::fetcher::Fetcher;
 use crate::shutdown::Shutdown;
 
@@ -19,7 +21,7 @@ pub struct WorkerOptions {
     /// How many tasks run at a time. Default 100.
     pub concurrency: usize,
     /// The most tasks kept in memory beside the running ones. How many there really are
-    /// follows from how quickly tasks end. Default 2000.
+    /// follows from how quickly tasks end. Default 5000.
     pub prefetch: usize,
     /// How long the worker may be silent before others run its tasks. Default 30 s.
     pub lease: Duration,
@@ -39,7 +41,7 @@ impl Default for WorkerOptions {
             id: fresh_id(),
             queues: QueueSelection::default(),
             concurrency: 100,
-            prefetch: 2000,
+            prefetch: 5000,
             lease: Duration::from_secs(30),
             interval: Duration::from_secs(1),
             stop_timeout: Duration::from_secs(30),
@@ -100,26 +102,39 @@ impl Worker {
     /// - [`ErrorKind::Settings`]: an option out of range.
     pub fn new(alias: Arc<BackendAlias>, registry: Registry, options: WorkerOptions) -> Result<Self> {
         if registry.is_empty() {
-            return Err(Error::new(ErrorKind::Registry, "no task is registered in this program").hint(
-                "name the crates that have tasks: worker! { tasks = [your_crate] }. \
+            return Err(
+                Error::new(ErrorKind::Registry, "no task is registered in this program").hint(
+                    "name the crates that have tasks: worker! { tasks = [your_crate] }. \
                  A crate that is mentioned nowhere is not linked, and its tasks with it",
-            ));
+                ),
+            );
         }
         if alias.backend().queue().is_none() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("no worker can work on the {} backend `{}`", alias.backend().kind(), alias.name()),
+                format!(
+                    "no worker can work on the {} backend `{}`",
+                    alias.backend().kind(),
+                    alias.name()
+                ),
             )
             .hint("set another `backend` in tasks.toml, such as sqlite"));
         }
-        for entry in registry.iter().filter(|entry| entry.default_backend() == alias.name()) {
+        for entry in registry
+            .iter()
+            .filter(|entry| entry.default_backend() == alias.name())
+        {
             alias.check_queue(entry.default_queue()).map_err(|error| {
                 let (file, line) = entry.place();
                 error.at(format!("task `{}` in {file}:{line}", entry.name()))
             })?;
         }
         check_options(&options)?;
-        Ok(Self { alias, registry, options })
+        Ok(Self {
+            alias,
+            registry,
+            options,
+        })
     }
 
     /// Works until it is asked to stop, or has done what the options limit it to.
@@ -146,7 +161,16 @@ impl Worker {
             tasks = self.registry.len(),
             "worker starts"
         );
-        let summary = Fetcher::join(self.alias, self.registry, self.options, info).await?.run(shutdown).await;
+        let fetcher = Fetcher::join(self.alias, self.registry, self.options, info).await?;
+        // As a task of its own it runs on the same threads as what it wakes.
+        let mut working = JoinSet::new();
+        working.spawn(fetcher.run(shutdown));
+        let ended = || Error::new(ErrorKind::State, "the worker was ended with its runtime");
+        let summary = working
+            .join_next()
+            .await
+            .ok_or_else(ended)?
+            .map_err(|error| ended().because(error))?;
         tracing::info!(?summary, "worker ended");
         Ok(summary)
     }

@@ -8,11 +8,9 @@ use task_core::{GivenBack, Rescued, Result, RetryPolicy, TaskFailure};
 
 use super::claim::{count, json, parse};
 use super::error::{corrupt, from_sqlx};
-use super::finish::{
-    ATTEMPT_COLUMNS, CANCELED, FAILED, INSERT_ATTEMPT, ONCE, Standing, failure_text, lost, standing,
-};
+use super::finish::{CANCELED, FAILED, Standing, failure_text, insert_attempt, lost, standing};
 use super::record::read_policy;
-use super::script::Value;
+use super::script::{Rows, Value};
 use super::writer::{Transaction, Work};
 
 /// Puts a task back where it waited: it keeps its due time and so its place.
@@ -53,13 +51,13 @@ pub(crate) struct GiveBackWork(pub(crate) Vec<GivenBack>);
 impl Work for GiveBackWork {
     type Answer = ();
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         let batches: BTreeSet<i64> = self.0.iter().map(|task| task.lease.batch()).collect();
         let standing = standing(transaction, &batches).await?;
         let mut returning = Vec::new();
         let mut gone: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
         for task in &self.0 {
-            let (batch, [seq, _]) = (task.lease.batch(), task.lease.keys());
+            let (batch, [seq, ..]) = (task.lease.batch(), task.lease.keys());
             let Some(worker) = standing.workers.get(&batch) else {
                 continue;
             };
@@ -117,7 +115,7 @@ pub(crate) struct RescueWork {
 impl Work for RescueWork {
     type Answer = Rescued;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Rescued> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Rescued> {
         let mut rescued = Rescued::default();
         // From here on the lost worker can neither claim nor renew.
         let now = transaction.now();
@@ -311,9 +309,7 @@ async fn put_back(
             became.push(Became::Failed);
         }
     }
-    transaction
-        .insert(INSERT_ATTEMPT, ONCE, ATTEMPT_COLUMNS, attempts)
-        .await?;
+    transaction.insert(Rows::new(insert_attempt(), attempts)).await?;
     transaction.made_ready = true;
     Ok(became)
 }

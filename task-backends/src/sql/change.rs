@@ -53,7 +53,7 @@ pub(crate) struct CancelWork(pub(crate) TaskId);
 impl Work for CancelWork {
     type Answer = Cancellation;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Cancellation> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Cancellation> {
         let task = find(transaction, self.0).await?;
         if task.status.is_some() {
             return Ok(Cancellation::AlreadyFinished);
@@ -100,7 +100,7 @@ pub(crate) struct RetryWork(pub(crate) TaskId);
 impl Work for RetryWork {
     type Answer = ();
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         let task = find(transaction, self.0).await?;
         let now = transaction.now();
         if !matches!(task.status, Some(FAILED | CANCELED)) {
@@ -196,7 +196,7 @@ struct PruneWork(Vec<i64>);
 impl Work for PruneWork {
     type Answer = u64;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<u64> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<u64> {
         // Only those that still have a result: one may have been retried meanwhile.
         let query = "DELETE FROM result WHERE seq IN (SELECT value FROM json_each(?)) RETURNING seq";
         let rows = transaction.fetch(query, [json(&self.0)?.into()]).await?;
@@ -221,7 +221,7 @@ struct ForgetWorkersWork;
 impl Work for ForgetWorkersWork {
     type Answer = ();
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         let now = transaction.now();
         transaction.run(
             "DELETE FROM worker WHERE ended_at < coalesce((SELECT enqueued_at FROM task ORDER BY seq LIMIT 1), ?) \

@@ -1,15 +1,15 @@
 //! Taking tasks: the first of all lanes a worker may take from, in one order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
-use task_core::{
-    Claim, ClaimRequest, Claimed, Error, ErrorKind, Lease, Result, RetryPolicy, TaskId, TaskRecord,
-    TaskStatus, Timestamp,
-};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use task_core::{Claim, ClaimRequest, Claimed, Error, ErrorKind, Lease, NewTask, Result, TaskId, Timestamp};
 
 use super::error::{corrupt, from_sqlx};
 use super::record::{read_policy, timestamp};
@@ -40,91 +40,132 @@ const HEADS: &str = "WITH RECURSIVE waiting(lane) AS ( \
             (SELECT min(due) FROM scheduled) AS next_due, head.* \
      FROM (SELECT 1) LEFT JOIN head";
 
-/// The first tasks of these lanes, at most so many of each.
-const FIRST_OF_LANES: &str = "SELECT json_group_array(json_array(r.lane, r.rank, r.due, r.seq, r.attempt, r.last_attempt)) \
+/// The first tasks of these lanes, at most so many of each, to see how far to go.
+const FIRST_OF_LANES: &str = "SELECT json_group_array(json_array(r.lane, r.rank, r.due, r.seq)) \
      FROM json_each(?) l CROSS JOIN ready r ON r.lane = l.value AND (r.rank, r.due, r.seq) <= ( \
          SELECT rank, due, seq FROM ( \
              SELECT rank, due, seq, 0 AS missing FROM \
                  (SELECT rank, due, seq FROM ready WHERE lane = l.value ORDER BY rank, due, seq LIMIT 1 OFFSET ?) \
              UNION ALL SELECT 9223372036854775807, 0, 0, 1) ORDER BY missing LIMIT 1)";
-const FIRST_OF_ONE_LANE: &str = "SELECT json_group_array(json_array(lane, rank, due, seq, attempt, last_attempt)) FROM \
-     (SELECT * FROM ready WHERE lane = ? ORDER BY rank, due, seq LIMIT ?)";
 
-/// What was taken of a lane is always its beginning.
-const DELETE_BEGINNING: &str = "DELETE FROM ready WHERE lane = ? AND (rank, due, seq) <= (?, ?, ?)";
+/// What to take, in the order in which to run it: the first of one lane ..
+const OF_ONE_LANE: &str = "SELECT lane, rank, due, seq, attempt, last_attempt FROM ready \
+     WHERE lane = ? ORDER BY rank, due, seq LIMIT ?";
+/// .. or all that comes up to a point in several lanes.
+const OF_LANES: &str = "SELECT r.lane, r.rank, r.due, r.seq, r.attempt, r.last_attempt \
+     FROM json_each(?) l CROSS JOIN ready r ON r.lane = l.value AND (r.rank, r.due, r.seq) <= (?, ?, ?) \
+     ORDER BY r.rank, r.due, r.seq";
 
-const INSERT_CLAIM: &str =
-    "INSERT INTO claim (worker, claimed_at, started, remaining, tasks) VALUES (?, ?, ?, ?, ?)";
-
-/// One row that has everything: reading many small rows costs more than parsing one text.
-const CLAIMED_TASKS: &str = "SELECT (SELECT max(id) FROM claim) AS claim, (SELECT json_group_array( \
-         json_array(t.seq, hex(t.id), t.enqueued_at, t.arguments, t.policy)) \
-     FROM json_each(?) s CROSS JOIN task t ON t.seq = s.value) AS tasks";
+/// Writes the claim down: before a worker, a time and how many start at once.
+const CLAIM: &str = "INSERT INTO claim (worker, claimed_at, started, remaining, tasks) \
+     SELECT ?, ?, min(?, count(*)), count(*), \
+         '[' || group_concat(seq || ',' || attempt || ',' || last_attempt) || ']' FROM ";
+/// The place of the last one: what stands up to there in these lanes is taken.
+const LAST: &str = "SELECT rank, due, seq FROM ";
+const LAST_ONE: &str = " ORDER BY rank DESC, due DESC, seq DESC LIMIT 1";
+/// Everything about the claimed tasks in one row: reading many small rows costs more than
+/// parsing one text.
+const READ: &str = "SELECT (SELECT max(id) FROM claim) AS claim, json_group_array(json_array( \
+     r.lane, r.rank, nullif(r.due, t.enqueued_at), r.seq, r.attempt, r.last_attempt, hex(t.id), t.enqueued_at, \
+     t.arguments, t.policy)) AS tasks FROM ";
+const READ_TASKS: &str = " r CROSS JOIN task t ON t.seq = r.seq";
+/// What is taken of a lane is always its beginning.
+const DELETE: &str =
+    "DELETE FROM ready WHERE lane IN (SELECT value FROM json_each(?)) AND (rank, due, seq) <= (?, ?, ?)";
 
 /// Who ran these tasks before, and when.
 const EARLIER: &str = "SELECT a.seq, w.id AS worker, a.started_at FROM attempt a JOIN worker w ON w.key = a.worker \
      WHERE a.seq IN (SELECT value FROM json_each(?)) ORDER BY a.seq, a.number";
 
-/// A waiting task as `ready` has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-struct Waiting {
-    /// In this order tasks run: small ranks first, then by due time, then by arrival.
+/// A place in the order in which tasks run: small ranks first, then by due time, then by
+/// arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
     rank: i64,
     due: i64,
     seq: i64,
+}
+
+impl Place {
+    fn read(row: &SqliteRow) -> Result<Self> {
+        Ok(Self {
+            rank: row.try_get("rank").map_err(from_sqlx)?,
+            due: row.try_get("due").map_err(from_sqlx)?,
+            seq: row.try_get("seq").map_err(from_sqlx)?,
+        })
+    }
+}
+
+/// A waiting task of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    place: Place,
     lane: i64,
-    attempt: u32,
-    last_attempt: u32,
 }
 
 /// The lane of a head, with its queue and task name.
-struct Head {
+pub(crate) struct Head {
     lane: i64,
-    queue: String,
-    name: String,
-    order: (i64, i64, i64),
+    queue: Arc<str>,
+    name: Arc<str>,
+    first: Place,
 }
 
 pub(crate) struct ClaimWork(pub(crate) ClaimRequest);
 
-#[async_trait]
-impl Work for ClaimWork {
-    type Answer = Claim;
-
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Claim> {
-        claim(transaction, &self.0).await
-    }
+/// What was claimed, as the store gave it: reading it takes longer than getting it, and
+/// is done when the store's lock is free again.
+#[derive(Default)]
+pub(crate) struct Taken {
+    next_due: Option<Duration>,
+    worker: i64,
+    batch: i64,
+    now: i64,
+    heads: Vec<Head>,
+    tasks: String,
 }
 
-/// Takes tasks for a worker. See [`task_core::TaskQueue::claim`].
-pub(crate) async fn claim(transaction: &mut Transaction<'_>, request: &ClaimRequest) -> Result<Claim> {
-    let now = transaction.now();
-    transaction.run(PROMOTE_INSERT, [now.into(), PROMOTE.into()]);
-    transaction.run(PROMOTE_DELETE, [now.into(), PROMOTE.into()]);
-    let rows = transaction.fetch(HEADS, [request.worker.0.into()]).await?;
-    let first = rows
-        .first()
-        .ok_or_else(|| corrupt("a query without FROM returned no row"))?;
-    let living: Option<bool> = first.try_get("living").map_err(from_sqlx)?;
-    if living != Some(true) {
-        return Err(Error::new(
-            ErrorKind::State,
-            "this worker left or was given up; it must join again to claim",
-        ));
-    }
-    let next_due: Option<i64> = first.try_get("next_due").map_err(from_sqlx)?;
-    let next_due =
-        next_due.map(|due| std::time::Duration::from_micros(u64::try_from(due - now).unwrap_or(0)));
-    let heads = select_heads(&rows, request)?;
-    if heads.is_empty() || request.limit == 0 {
-        return Ok(Claim {
-            tasks: Vec::new(),
+#[async_trait]
+impl Work for ClaimWork {
+    type Answer = Taken;
+
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Taken> {
+        let request = &self.0;
+        let now = transaction.now();
+        transaction.run(PROMOTE_INSERT, [now.into(), PROMOTE.into()]);
+        transaction.run(PROMOTE_DELETE, [now.into(), PROMOTE.into()]);
+        let rows = transaction.fetch(HEADS, [request.worker.0.into()]).await?;
+        let first = rows
+            .first()
+            .ok_or_else(|| corrupt("a query without FROM returned no row"))?;
+        let living: Option<bool> = first.try_get("living").map_err(from_sqlx)?;
+        if living != Some(true) {
+            return Err(Error::new(
+                ErrorKind::State,
+                "this worker left or was given up; it must join again to claim",
+            ));
+        }
+        let next_due: Option<i64> = first.try_get("next_due").map_err(from_sqlx)?;
+        let next_due = next_due.map(|due| Duration::from_micros(u64::try_from(due - now).unwrap_or(0)));
+        let heads = select_heads(&rows, request)?;
+        let taken = Taken {
             next_due,
-        });
+            worker: request.worker.0,
+            now,
+            heads,
+            ..Taken::default()
+        };
+        if request.limit == 0 {
+            return Ok(taken);
+        }
+        let claim = [taken.worker.into(), now.into(), count(request.starting).into()];
+        let selection = match taken.heads.as_slice() {
+            [] => return Ok(taken),
+            [head] => Selection::of_one_lane(head, request.limit)?,
+            heads => Selection::up_to(heads, last_place(transaction, heads, request.limit).await?)?,
+        };
+        selection.take(transaction, claim, taken).await
     }
-    let chosen = choose(transaction, &heads, request.limit).await?;
-    let tasks = take(transaction, request, &heads, &chosen).await?;
-    Ok(Claim { tasks, next_due })
 }
 
 /// The heads of lanes this worker takes from, the one to run first in front.
@@ -138,233 +179,242 @@ fn select_heads(rows: &[SqliteRow], request: &ClaimRequest) -> Result<Vec<Head>>
             row.try_get("name").map_err(from_sqlx)?,
         );
         if request.queues.includes(&queue) && request.names.contains(&name) {
-            let order = (
-                row.try_get("rank").map_err(from_sqlx)?,
-                row.try_get("due").map_err(from_sqlx)?,
-                row.try_get("seq").map_err(from_sqlx)?,
-            );
+            let first = Place::read(row)?;
             heads.push(Head {
                 lane,
-                queue,
-                name,
-                order,
+                queue: queue.into(),
+                name: name.into(),
+                first,
             });
         }
     }
-    heads.sort_by_key(|head| head.order);
+    heads.sort_by_key(|head| head.first);
     Ok(heads)
 }
 
-/// The first tasks of all these lanes together, in order: at most `limit`.
-async fn choose(transaction: &mut Transaction<'_>, heads: &[Head], limit: usize) -> Result<Vec<Waiting>> {
-    // Of several lanes each gives more than its share; only what is certainly before
-    // everything that was not read is taken.
-    let each = if heads.len() == 1 {
-        limit
-    } else {
-        (2 * limit / heads.len() + 16).min(limit)
-    };
-    let rows = if let [head] = heads {
-        transaction
-            .fetch(FIRST_OF_ONE_LANE, [head.lane.into(), count(each).into()])
-            .await?
-    } else {
-        let lanes: Vec<i64> = heads.iter().map(|head| head.lane).collect();
-        transaction
-            .fetch(FIRST_OF_LANES, [json(&lanes)?.into(), count(each - 1).into()])
-            .await?
-    };
+/// The place of the last task to take when `limit` are wanted of all these lanes together.
+async fn last_place(transaction: &mut Transaction<'_>, heads: &[Head], limit: usize) -> Result<Place> {
+    // Each lane shows more than its share; what comes behind everything that was shown of
+    // a lane is not taken, since more of that lane may come before it.
+    let each = (2 * limit / heads.len() + 16).min(limit);
+    let rows = transaction
+        .fetch(FIRST_OF_LANES, [lanes(heads)?.into(), count(each - 1).into()])
+        .await?;
     let text: &str = rows
         .first()
         .ok_or_else(|| corrupt("an aggregate returned no row"))?
         .try_get(0)
         .map_err(from_sqlx)?;
-    let read: Vec<(i64, i64, i64, i64, u32, u32)> = parse(text)?;
-    let mut waiting: Vec<Waiting> = read
+    let shown: Vec<(i64, i64, i64, i64)> = parse(text)?;
+    let mut waiting: Vec<Waiting> = shown
         .into_iter()
-        .map(|(lane, rank, due, seq, attempt, last_attempt)| Waiting {
-            rank,
-            due,
-            seq,
+        .map(|(lane, rank, due, seq)| Waiting {
+            place: Place { rank, due, seq },
             lane,
-            attempt,
-            last_attempt,
         })
         .collect();
     waiting.sort_unstable();
-    cut_at_the_unread(&mut waiting, each, heads.len());
+    cut_at_the_unseen(&mut waiting, each);
     waiting.truncate(limit);
-    Ok(waiting)
+    waiting
+        .last()
+        .map(|last| last.place)
+        .ok_or_else(|| corrupt("lanes with a first task have none"))
 }
 
-/// Removes what may come after a task that was not read: of a lane that gave all it was
-/// asked for, nothing behind its last one is known.
-fn cut_at_the_unread(waiting: &mut Vec<Waiting>, each: usize, lanes: usize) {
-    if lanes == 1 {
-        return;
-    }
-    let mut of_lane: BTreeMap<i64, (usize, Waiting)> = BTreeMap::new();
+/// Removes what may come after a task that was not shown: of a lane that showed as many
+/// as it was asked for, nothing behind its last one is known.
+fn cut_at_the_unseen(waiting: &mut Vec<Waiting>, each: usize) {
+    let mut of_lane: BTreeMap<i64, (usize, Place)> = BTreeMap::new();
     for task in waiting.iter() {
-        let entry = of_lane.entry(task.lane).or_insert((0, *task));
-        *entry = (entry.0 + 1, *task);
+        let entry = of_lane.entry(task.lane).or_insert((0, task.place));
+        *entry = (entry.0 + 1, task.place);
     }
     let last_known = of_lane
         .values()
-        .filter(|(read, _)| *read >= each)
+        .filter(|(shown, _)| *shown >= each)
         .map(|(_, last)| *last)
         .min();
     if let Some(last_known) = last_known {
-        waiting.retain(|task| *task <= last_known);
+        waiting.retain(|task| task.place <= last_known);
     }
 }
 
-/// Deletes the chosen tasks from `ready`, writes the claim down and reads the tasks.
-async fn take(
-    transaction: &mut Transaction<'_>,
-    request: &ClaimRequest,
-    heads: &[Head],
-    chosen: &[Waiting],
-) -> Result<Vec<Claimed>> {
-    let now = transaction.now();
-    let mut last_of_lane: BTreeMap<i64, &Waiting> = BTreeMap::new();
-    let mut listed = Vec::with_capacity(3 * chosen.len());
-    for task in chosen {
-        last_of_lane.insert(task.lane, task);
-        listed.extend([task.seq, i64::from(task.attempt), i64::from(task.last_attempt)]);
+fn lanes(heads: &[Head]) -> Result<String> {
+    json(&heads.iter().map(|head| head.lane).collect::<Vec<_>>())
+}
+
+/// Which waiting tasks to take.
+struct Selection {
+    select: &'static str,
+    values: Vec<Value>,
+    lanes: String,
+    /// The last one, where that is known beforehand.
+    last: Option<Place>,
+}
+
+impl Selection {
+    fn of_one_lane(head: &Head, limit: usize) -> Result<Self> {
+        let lanes = lanes(std::slice::from_ref(head))?;
+        Ok(Self {
+            select: OF_ONE_LANE,
+            values: vec![head.lane.into(), count(limit).into()],
+            lanes,
+            last: None,
+        })
     }
-    for (lane, last) in last_of_lane {
+
+    fn up_to(heads: &[Head], last: Place) -> Result<Self> {
+        let lanes = lanes(heads)?;
+        let values = vec![
+            lanes.as_str().into(),
+            last.rank.into(),
+            last.due.into(),
+            last.seq.into(),
+        ];
+        Ok(Self {
+            select: OF_LANES,
+            values,
+            lanes,
+            last: Some(last),
+        })
+    }
+
+    /// Writes the claim down, reads the tasks and removes them from where they waited.
+    async fn take(
+        self,
+        transaction: &mut Transaction<'_>,
+        claim: [Value; 3],
+        mut taken: Taken,
+    ) -> Result<Taken> {
+        let select = self.select;
+        let last = match self.last {
+            Some(last) => last,
+            None => {
+                let query = format!("{LAST} ({select}) {LAST_ONE}");
+                let rows = transaction.fetch(&query, self.values.clone()).await?;
+                Place::read(
+                    rows.first()
+                        .ok_or_else(|| corrupt("a lane with a first task has none"))?,
+                )?
+            }
+        };
         transaction.run(
-            DELETE_BEGINNING,
-            [lane.into(), last.rank.into(), last.due.into(), last.seq.into()],
+            &format!("{CLAIM} ({select})"),
+            claim.into_iter().chain(self.values.clone()),
         );
+        let rows = transaction
+            .fetch(&format!("{READ} ({select}) {READ_TASKS}"), self.values)
+            .await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| corrupt("an aggregate returned no row"))?;
+        taken.batch = row.try_get("claim").map_err(from_sqlx)?;
+        taken.tasks = row.try_get("tasks").map_err(from_sqlx)?;
+        // Goes with the commit.
+        transaction.run(
+            DELETE,
+            [
+                self.lanes.into(),
+                last.rank.into(),
+                last.due.into(),
+                last.seq.into(),
+            ],
+        );
+        Ok(taken)
     }
-    let started = request.starting.min(chosen.len());
-    let claim: [Value; 5] = [
-        request.worker.0.into(),
-        now.into(),
-        count(started).into(),
-        count(chosen.len()).into(),
-        json(&listed)?.into(),
-    ];
-    transaction.run(INSERT_CLAIM, claim);
-    let seqs: Vec<i64> = chosen.iter().map(|task| task.seq).collect();
-    let rows = transaction.fetch(CLAIMED_TASKS, [json(&seqs)?.into()]).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| corrupt("a query without FROM returned no row"))?;
-    let batch: i64 = row.try_get("claim").map_err(from_sqlx)?;
-    let mut claimed = read_claimed(
-        row.try_get("tasks").map_err(from_sqlx)?,
-        batch,
-        now,
-        heads,
-        chosen,
-    )?;
-    add_earlier_attempts(transaction, &mut claimed).await?;
-    Ok(claimed)
 }
 
-fn read_claimed(
-    text: &str,
-    batch: i64,
-    now: i64,
-    heads: &[Head],
-    chosen: &[Waiting],
-) -> Result<Vec<Claimed>> {
-    let read: Vec<(i64, &str, i64, String, Option<String>)> = parse(text)?;
-    if read.len() != chosen.len() {
-        return Err(corrupt(format!(
-            "{} tasks wait, but {} of them are there",
-            chosen.len(),
-            read.len()
-        )));
-    }
-    let heads: BTreeMap<i64, &Head> = heads.iter().map(|head| (head.lane, head)).collect();
-    let claimed_at = timestamp(now)?;
-    let mut claimed = Vec::with_capacity(read.len());
-    for (position, (task, (seq, id, enqueued_at, arguments, policy))) in chosen.iter().zip(read).enumerate() {
-        let head = heads
-            .get(&task.lane)
-            .ok_or_else(|| corrupt(format!("lane {} is not there", task.lane)))?;
-        if seq != task.seq {
-            return Err(corrupt(format!(
-                "task {} was read where {} was asked for",
-                seq, task.seq
-            )));
+/// A claimed task as [`READ`] gives it.
+#[derive(Deserialize)]
+struct Read<'t> {
+    lane: i64,
+    rank: i64,
+    /// Where it is not the time at which it was enqueued.
+    due: Option<i64>,
+    seq: i64,
+    attempt: u32,
+    last_attempt: u32,
+    id: &'t str,
+    enqueued_at: i64,
+    #[serde(borrow)]
+    arguments: Cow<'t, str>,
+    #[serde(borrow)]
+    policy: Option<Cow<'t, str>>,
+}
+
+impl Taken {
+    /// The claimed tasks as records.
+    pub(crate) async fn read(self, readers: &SqlitePool) -> Result<Claim> {
+        if self.tasks.is_empty() {
+            return Ok(Claim {
+                tasks: Vec::new(),
+                next_due: self.next_due,
+            });
         }
-        let id: TaskId = id.parse()?;
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        claimed.push(Claimed {
-            lease: Lease::new(id, batch, position, [seq, task.lane]),
-            record: waiting_record(
+        let read: Vec<Read<'_>> = parse(&self.tasks)?;
+        let heads: BTreeMap<i64, &Head> = self.heads.iter().map(|head| (head.lane, head)).collect();
+        let claimed_at = timestamp(self.now)?;
+        let mut tasks = Vec::with_capacity(read.len());
+        let mut again = Vec::new();
+        for (position, task) in (0..).zip(read) {
+            let head = heads
+                .get(&task.lane)
+                .ok_or_else(|| corrupt(format!("lane {} is not there", task.lane)))?;
+            let id: TaskId = task.id.parse()?;
+            let mut record = NewTask {
                 id,
-                head,
-                task,
-                timestamp(enqueued_at)?,
-                arguments,
-                read_policy(policy.as_deref())?,
-            )?,
-            last_attempt: task.last_attempt,
-            claimed_at,
-        });
+                name: head.name.clone(),
+                queue: head.queue.clone(),
+                priority: i32::try_from(-task.rank)
+                    .map_err(|_| corrupt(format!("a rank of {}", task.rank)))?,
+                run_after: None,
+                arguments: task.arguments.into(),
+                policy: read_policy(task.policy.as_deref())?,
+            }
+            .accepted(timestamp(task.enqueued_at)?);
+            record.run_after = task.due.map(timestamp).transpose()?;
+            record.attempts = task.attempt;
+            if task.attempt > 0 {
+                again.push(task.seq);
+            }
+            let lease = Lease::new(id, self.batch, position, [task.seq, task.lane, self.worker]);
+            tasks.push(Claimed {
+                lease,
+                record,
+                last_attempt: task.last_attempt,
+                claimed_at,
+            });
+        }
+        if !again.is_empty() {
+            add_earlier_attempts(readers, &again, &mut tasks).await?;
+        }
+        Ok(Claim {
+            tasks,
+            next_due: self.next_due,
+        })
     }
-    Ok(claimed)
 }
 
-fn waiting_record(
-    id: TaskId,
-    head: &Head,
-    task: &Waiting,
-    enqueued_at: Timestamp,
-    arguments: String,
-    policy: RetryPolicy,
-) -> Result<TaskRecord> {
-    let due = timestamp(task.due)?;
-    Ok(TaskRecord {
-        id,
-        name: head.name.clone(),
-        queue: head.queue.clone(),
-        priority: i32::try_from(-task.rank).map_err(|_| corrupt(format!("a rank of {}", task.rank)))?,
-        run_after: (due > enqueued_at).then_some(due),
-        arguments,
-        policy,
-        status: TaskStatus::Ready,
-        enqueued_at,
-        started_at: None,
-        last_attempted_at: None,
-        finished_at: None,
-        attempts: task.attempt,
-        worker_ids: Vec::new(),
-        errors: Vec::new(),
-        return_value: None,
-    })
-}
-
-/// A task that ran before knows when it began and who ran it.
-async fn add_earlier_attempts(transaction: &mut Transaction<'_>, claimed: &mut [Claimed]) -> Result<()> {
-    let again: Vec<i64> = claimed
-        .iter()
-        .filter(|task| task.record.attempts > 0)
-        .map(|task| task.lease.keys()[0])
-        .collect();
-    if again.is_empty() {
-        return Ok(());
-    }
-    let rows = transaction.fetch(EARLIER, [json(&again)?.into()]).await?;
-    let mut attempts: BTreeMap<i64, Vec<(String, i64)>> = BTreeMap::new();
+/// Tasks that ran before know when, and who ran them. That never changes any more, so it
+/// is read apart from the claim.
+async fn add_earlier_attempts(readers: &SqlitePool, seqs: &[i64], tasks: &mut [Claimed]) -> Result<()> {
+    let rows = sqlx::query(EARLIER)
+        .bind(json(seqs)?)
+        .fetch_all(readers)
+        .await
+        .map_err(from_sqlx)?;
+    let mut attempts: BTreeMap<i64, Vec<(String, Timestamp)>> = BTreeMap::new();
     for row in rows {
-        let attempt = (
-            row.try_get("worker").map_err(from_sqlx)?,
-            row.try_get("started_at").map_err(from_sqlx)?,
-        );
+        let started_at = timestamp(row.try_get("started_at").map_err(from_sqlx)?)?;
+        let attempt = (row.try_get("worker").map_err(from_sqlx)?, started_at);
         attempts
             .entry(row.try_get("seq").map_err(from_sqlx)?)
             .or_default()
             .push(attempt);
     }
-    for task in claimed {
+    for task in tasks {
         for (worker, started_at) in attempts.remove(&task.lease.keys()[0]).unwrap_or_default() {
-            let started_at = timestamp(started_at)?;
             task.record.started_at = task.record.started_at.or(Some(started_at));
             task.record.last_attempted_at = Some(started_at);
             task.record.worker_ids.push(worker);
@@ -393,23 +443,27 @@ mod tests {
 
     fn waiting(lane: i64, due: i64) -> Waiting {
         Waiting {
-            rank: 0,
-            due,
-            seq: due,
+            place: Place {
+                rank: 0,
+                due,
+                seq: due,
+            },
             lane,
-            attempt: 0,
-            last_attempt: 1,
         }
     }
 
     #[test]
-    fn nothing_is_taken_that_an_unread_task_may_precede() {
-        // Lane 1 gave the two it was asked for and may have more from 4 on; lane 2 is exhausted.
-        let mut tasks = vec![waiting(1, 1), waiting(1, 4), waiting(2, 3), waiting(2, 9)];
-        tasks.sort_unstable();
-        cut_at_the_unread(&mut tasks, 3, 2);
-        assert_eq!(tasks.len(), 4, "no lane was read to its limit");
-        cut_at_the_unread(&mut tasks, 2, 2);
-        assert_eq!(tasks.iter().map(|task| task.due).collect::<Vec<_>>(), [1, 3, 4]);
+    fn nothing_is_taken_that_an_unseen_task_may_precede() {
+        // Lane 1 showed the two it was asked for and may have more from 4 on; lane 2 is exhausted.
+        let mut tasks = vec![waiting(1, 1), waiting(2, 3), waiting(1, 4), waiting(2, 9)];
+        cut_at_the_unseen(&mut tasks, 3);
+        assert_eq!(tasks.len(), 4, "no lane showed as many as it was asked for");
+        tasks.pop();
+        tasks.push(waiting(3, 9));
+        cut_at_the_unseen(&mut tasks, 2);
+        assert_eq!(
+            tasks.iter().map(|task| task.place.due).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
     }
 }

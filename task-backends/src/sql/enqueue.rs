@@ -1,16 +1,18 @@
 //! Storing new tasks.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use task_core::{NewTask, Result, RetryPolicy, Timestamp};
 
 use super::error::corrupt;
 use super::lanes::lane;
-use super::script::Value;
+use super::script::{Insert, Rows, Value};
 use super::writer::Transaction;
 
-const INSERT_TASK: &str = "INSERT INTO task (id, lane, rank, due, enqueued_at, arguments, policy)";
-const TASK_COLUMNS: usize = 7;
+const INTO_TASK: &str = "INSERT INTO task (id, lane, rank, due, enqueued_at, arguments, policy)";
+const TASK_ROW: &str = "(?,?,?,?,?,?,?)";
+const TASK_VALUES: usize = 7;
 
 /// Puts the tasks just inserted where they wait. Their numbers follow each other up to
 /// the last one: SQLite gives a new row the number after the largest.
@@ -23,9 +25,9 @@ const INSERT_SCHEDULED: &str = "INSERT INTO scheduled (due, seq, lane, rank, att
 
 /// The rows of tasks about to be stored. Made before the first statement is sent, so that
 /// a task that cannot be stored stops everything before anything is written.
-pub(crate) struct Rows {
+pub(crate) struct NewRows {
     /// The queues and names whose lanes are needed, and which tasks are in which.
-    lanes: Vec<(String, String)>,
+    lanes: Vec<(Arc<str>, Arc<str>)>,
     lane_of: Vec<usize>,
     tasks: Vec<Row>,
     accepted_at: Timestamp,
@@ -35,11 +37,11 @@ struct Row {
     id: [u8; 16],
     rank: i64,
     due: i64,
-    arguments: String,
+    arguments: Arc<str>,
     policy: Option<String>,
 }
 
-impl Rows {
+impl NewRows {
     /// The rows of all these tasks when they are accepted at `now`.
     pub(crate) fn new<'t>(tasks: impl Iterator<Item = &'t NewTask>, now: i64) -> Result<Self> {
         let accepted_at = Timestamp::from_microsecond(now)
@@ -82,7 +84,7 @@ impl Rows {
         }
         let all = i64::try_from(self.tasks.len()).unwrap_or(i64::MAX);
         let (mut any_ready, mut any_scheduled) = (false, false);
-        let mut values = Vec::with_capacity(self.tasks.len() * TASK_COLUMNS);
+        let mut values = Vec::with_capacity(self.tasks.len() * TASK_VALUES);
         for (task, lane) in self.tasks.into_iter().zip(self.lane_of) {
             any_ready |= task.due <= now;
             any_scheduled |= task.due > now;
@@ -96,7 +98,9 @@ impl Rows {
                 task.policy.into(),
             ]);
         }
-        transaction.insert(INSERT_TASK, "", TASK_COLUMNS, values).await?;
+        transaction
+            .insert(Rows::new(Insert::new(INTO_TASK, TASK_ROW, ""), values))
+            .await?;
         if any_ready {
             transaction.run(INSERT_READY, [all.into()]);
         }

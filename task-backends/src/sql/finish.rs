@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
-use task_core::{ClaimRequest, FailureKind, Finish, Finished, Outcome, Progress, Result, TaskFailure};
+use task_core::{FailureKind, Finish, Outcome, Progress, Result, TaskFailure, TaskId};
 
-use super::claim::{claim, json, parse};
+use super::claim::{json, parse};
 use super::error::{corrupt, from_sqlx};
-use super::script::Value;
+use super::script::{Insert, Rows, Value};
 use super::writer::{Transaction, Work};
 
 /// Which of these claims still stand, and which running tasks somebody wants to end.
@@ -17,37 +17,72 @@ const STANDING: &str = "SELECT \
      (SELECT json_group_array(json_array(id, worker)) FROM claim WHERE id IN (SELECT value FROM json_each(?))) AS claims, \
      (SELECT json_group_array(seq) FROM cancellation) AS canceled";
 
-const INSERT_RESULT: &str =
-    "INSERT INTO result (seq, status, lane, worker, attempt, started_at, finished_at, value)";
-const RESULT_COLUMNS: usize = 8;
+const INTO_RESULT: &str =
+    "INSERT INTO result (seq, lane, started_at, finished_at, value, status, attempt, worker)";
+const RESULT_ROW: &str = "(?,?,?,?,?,?,?,?)";
+/// How many values the row of a first attempt that succeeded has.
+const USUAL_VALUES: usize = 5;
 
-pub(crate) const INSERT_ATTEMPT: &str =
-    "INSERT INTO attempt (seq, number, claim, worker, started_at, ended_at, failure)";
-pub(crate) const ATTEMPT_COLUMNS: usize = 7;
+/// An insert of failed attempts.
+pub(crate) fn insert_attempt() -> Insert {
+    Insert::new(
+        "INSERT INTO attempt (seq, number, claim, worker, started_at, ended_at, failure)",
+        "(?,?,?,?,?,?,?)",
+        ONCE,
+    )
+}
 
 /// A lease finishes once: the same end written again changes nothing.
-pub(crate) const ONCE: &str = " ON CONFLICT DO NOTHING";
+const ONCE: &str = " ON CONFLICT DO NOTHING";
 
 pub(crate) const SUCCESSFUL: i64 = 1;
 pub(crate) const FAILED: i64 = 2;
 pub(crate) const CANCELED: i64 = 3;
 
+/// What a worker has to tell, made into rows before the store's lock is held.
 pub(crate) struct FinishWork {
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) next: Option<ClaimRequest>,
+    progress: Arc<Progress>,
+    batches: BTreeSet<i64>,
+    /// The rows if every lease is valid and nothing was canceled, as it nearly always is.
+    prepared: Option<Ends>,
+}
+
+impl FinishWork {
+    pub(crate) fn new(progress: Arc<Progress>) -> Result<Self> {
+        let finished = progress.finished.iter().map(|finish| finish.lease.batch());
+        let batches = finished
+            .chain(progress.started.iter().map(|(batch, _)| *batch))
+            .collect();
+        let prepared = Some(Ends::of(progress.finished.iter(), &BTreeSet::new())?);
+        Ok(Self {
+            progress,
+            batches,
+            prepared,
+        })
+    }
 }
 
 #[async_trait]
 impl Work for FinishWork {
-    type Answer = Finished;
+    type Answer = Vec<TaskId>;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Finished> {
-        let refused = write(transaction, &self.progress).await?;
-        let claim = match &self.next {
-            Some(request) => claim(transaction, request).await?,
-            None => task_core::Claim::default(),
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Vec<TaskId>> {
+        let standing = standing(transaction, &self.batches).await?;
+        let is_standing = |finish: &&Finish| standing.workers.contains_key(&finish.lease.batch());
+        let finished = &self.progress.finished;
+        let refused: Vec<TaskId> = finished
+            .iter()
+            .filter(|finish| !is_standing(finish))
+            .map(|finish| finish.lease.id())
+            .collect();
+        let is_usual = refused.is_empty() && standing.canceled.is_empty();
+        let ends = match self.prepared.take().filter(|_| is_usual) {
+            Some(ends) => ends,
+            None => Ends::of(finished.iter().filter(is_standing), &standing.canceled)?,
         };
-        Ok(Finished { refused, claim })
+        ends.write(transaction).await?;
+        move_batches_on(transaction, &self.progress, &standing)?;
+        Ok(refused)
     }
 }
 
@@ -72,92 +107,64 @@ pub(crate) async fn standing(transaction: &mut Transaction<'_>, batches: &BTreeS
     })
 }
 
-/// Writes the progress of a worker and returns the tasks whose lease was no longer valid.
-async fn write(transaction: &mut Transaction<'_>, progress: &Progress) -> Result<Vec<task_core::TaskId>> {
-    let batches: BTreeSet<i64> = progress
-        .finished
-        .iter()
-        .map(|finish| finish.lease.batch())
-        .chain(progress.started.iter().map(|(batch, _)| *batch))
-        .collect();
-    let standing = standing(transaction, &batches).await?;
-    let mut ends = Ends::default();
-    let mut refused = Vec::new();
-    for finish in &progress.finished {
-        match standing.workers.get(&finish.lease.batch()) {
-            Some(worker) => ends.add(finish, *worker, &standing.canceled)?,
-            None => refused.push(finish.lease.id()),
-        }
-    }
-    ends.write(transaction).await?;
-    move_batches_on(transaction, progress, &standing)?;
-    Ok(refused)
+/// The rows that the ends of attempts leave.
+struct Ends {
+    usual: Vec<Rows>,
+    results: Rows,
+    attempts: Rows,
+    retries: Vec<Retry>,
+    no_longer_canceled: Vec<i64>,
 }
 
-/// The rows that the ends of attempts leave.
+/// A task that waits again.
+struct Retry {
+    seq: i64,
+    due: i64,
+    attempt: u32,
+    last_attempt: u32,
+}
+
+/// Those rows while they are collected.
 #[derive(Default)]
-struct Ends {
+struct Collected {
+    /// First attempts that succeeded, by worker: most of what there is, and the same in
+    /// most columns.
+    usual: BTreeMap<i64, Vec<Value>>,
     results: Vec<Value>,
     attempts: Vec<Value>,
-    retries: Vec<(i64, i64, u32, u32)>,
+    retries: Vec<Retry>,
     no_longer_canceled: Vec<i64>,
 }
 
 impl Ends {
-    fn add(&mut self, finish: &Finish, worker: i64, canceled: &BTreeSet<i64>) -> Result<()> {
-        let [seq, lane] = finish.lease.keys();
-        let wanted_to_end = canceled.contains(&seq);
-        if wanted_to_end {
-            self.no_longer_canceled.push(seq);
+    /// The rows for these ends, of which somebody wanted those in `canceled`.
+    fn of<'f>(finished: impl Iterator<Item = &'f Finish>, canceled: &BTreeSet<i64>) -> Result<Self> {
+        let mut rows = Collected::default();
+        let count = finished.size_hint().0;
+        for finish in finished {
+            rows.add(finish, canceled, count)?;
         }
-        let (status, value, failure) = match &finish.outcome {
-            Outcome::Succeeded(value) => (SUCCESSFUL, Some(value), None),
-            Outcome::Failed(failure) => (FAILED, None, Some(failure)),
-            Outcome::Canceled(failure) => (CANCELED, None, Some(failure)),
-            // Somebody wanted it to end while its attempt failed by itself: no retry.
-            Outcome::Retry(failure, _) if wanted_to_end => (CANCELED, None, Some(failure)),
-            Outcome::Retry(failure, delay) => {
-                let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
-                let due = finish.ended_at.as_microsecond().saturating_add(delay);
-                self.retries.push((seq, due, finish.attempt, finish.last_attempt));
-                return self.add_attempt(finish, worker, failure);
-            }
-        };
-        self.results.extend([
-            seq.into(),
-            status.into(),
-            lane.into(),
-            worker.into(),
-            finish.attempt.into(),
-            finish.started_at.as_microsecond().into(),
-            finish.ended_at.as_microsecond().into(),
-            value.filter(|value| *value != "null").cloned().into(),
-        ]);
-        failure.map_or(Ok(()), |failure| self.add_attempt(finish, worker, failure))
-    }
-
-    fn add_attempt(&mut self, finish: &Finish, worker: i64, failure: &TaskFailure) -> Result<()> {
-        self.attempts.extend([
-            finish.lease.keys()[0].into(),
-            finish.attempt.into(),
-            finish.lease.batch().into(),
-            worker.into(),
-            finish.started_at.as_microsecond().into(),
-            finish.ended_at.as_microsecond().into(),
-            failure_text(failure)?.into(),
-        ]);
-        Ok(())
+        Ok(Self {
+            usual: rows
+                .usual
+                .into_iter()
+                .map(|(worker, values)| usual_rows(worker, values))
+                .collect(),
+            results: Rows::new(Insert::new(INTO_RESULT, RESULT_ROW, ONCE), rows.results),
+            attempts: Rows::new(insert_attempt(), rows.attempts),
+            retries: rows.retries,
+            no_longer_canceled: rows.no_longer_canceled,
+        })
     }
 
     async fn write(self, transaction: &mut Transaction<'_>) -> Result<()> {
-        transaction
-            .insert(INSERT_RESULT, ONCE, RESULT_COLUMNS, self.results)
-            .await?;
-        transaction
-            .insert(INSERT_ATTEMPT, ONCE, ATTEMPT_COLUMNS, self.attempts)
-            .await?;
-        for (seq, due, attempt, last_attempt) in self.retries {
-            reschedule(transaction, seq, due, attempt, last_attempt);
+        for usual in self.usual {
+            transaction.insert(usual).await?;
+        }
+        transaction.insert(self.results).await?;
+        transaction.insert(self.attempts).await?;
+        for retry in self.retries {
+            reschedule(transaction, &retry);
             transaction.made_ready = true;
         }
         if !self.no_longer_canceled.is_empty() {
@@ -171,22 +178,91 @@ impl Ends {
     }
 }
 
-/// Makes a task wait until `due`, with so many attempts behind it.
-pub(crate) fn reschedule(
-    transaction: &mut Transaction<'_>,
-    seq: i64,
-    due: i64,
-    attempt: u32,
-    last_attempt: u32,
-) {
+impl Collected {
+    /// Adds what one end leaves; about `count` of them are to come.
+    fn add(&mut self, finish: &Finish, canceled: &BTreeSet<i64>, count: usize) -> Result<()> {
+        let [seq, lane, worker] = finish.lease.keys();
+        let wanted_to_end = canceled.contains(&seq);
+        if wanted_to_end {
+            self.no_longer_canceled.push(seq);
+        }
+        let (status, value, failure) = match &finish.outcome {
+            Outcome::Succeeded(value) => (SUCCESSFUL, Some(value), None),
+            Outcome::Failed(failure) => (FAILED, None, Some(failure)),
+            Outcome::Canceled(failure) => (CANCELED, None, Some(failure)),
+            // Somebody wanted it to end while its attempt failed by itself: no retry.
+            Outcome::Retry(failure, _) if wanted_to_end => (CANCELED, None, Some(failure)),
+            Outcome::Retry(failure, delay) => {
+                let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+                let due = finish.ended_at.as_microsecond().saturating_add(delay);
+                self.retries.push(Retry {
+                    seq,
+                    due,
+                    attempt: finish.attempt,
+                    last_attempt: finish.last_attempt,
+                });
+                return self.add_attempt(finish, failure);
+            }
+        };
+        let values = [
+            Value::from(seq),
+            lane.into(),
+            finish.started_at.as_microsecond().into(),
+            finish.ended_at.as_microsecond().into(),
+            value.filter(|value| *value != "null").map(String::as_str).into(),
+        ];
+        if status == SUCCESSFUL && finish.attempt == 1 {
+            let usual = self
+                .usual
+                .entry(worker)
+                .or_insert_with(|| Vec::with_capacity(count * USUAL_VALUES));
+            usual.extend(values);
+            return Ok(());
+        }
+        self.results.extend(values);
+        self.results
+            .extend([status.into(), finish.attempt.into(), worker.into()]);
+        failure.map_or(Ok(()), |failure| self.add_attempt(finish, failure))
+    }
+
+    fn add_attempt(&mut self, finish: &Finish, failure: &TaskFailure) -> Result<()> {
+        let [seq, _, worker] = finish.lease.keys();
+        self.attempts.extend([
+            seq.into(),
+            finish.attempt.into(),
+            finish.lease.batch().into(),
+            worker.into(),
+            finish.started_at.as_microsecond().into(),
+            finish.ended_at.as_microsecond().into(),
+            failure_text(failure)?.into(),
+        ]);
+        Ok(())
+    }
+}
+
+/// The rows of first attempts that succeeded: status and attempt 1, by this worker.
+fn usual_rows(worker: i64, values: Vec<Value>) -> Rows {
+    Rows::new(
+        Insert::new(INTO_RESULT, format!("(?,?,?,?,?,1,1,{worker})"), ONCE),
+        values,
+    )
+}
+
+/// Makes a task wait until it is due again.
+fn reschedule(transaction: &mut Transaction<'_>, retry: &Retry) {
     transaction.run(
         "INSERT INTO scheduled (due, seq, lane, rank, attempt, last_attempt) \
          SELECT ?, seq, lane, rank, ?, ? FROM task WHERE seq = ?",
-        [due.into(), attempt.into(), last_attempt.into(), seq.into()],
+        [
+            retry.due.into(),
+            retry.attempt.into(),
+            retry.last_attempt.into(),
+            retry.seq.into(),
+        ],
     );
     transaction.run(
         "INSERT OR REPLACE INTO rescheduled (seq, due) VALUES (?, ?)",
-        [seq.into(), due.into()],
+        [retry.seq.into(), retry.due.into()],
     );
 }
 

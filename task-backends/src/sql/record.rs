@@ -1,6 +1,7 @@
 //! From rows to records: the one place that says what a task's state is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
@@ -111,6 +112,10 @@ async fn running(connection: &mut SqliteConnection) -> Result<BTreeMap<i64, (Str
     Ok(running)
 }
 
+fn text(row: &SqliteRow, column: &str) -> Result<Arc<str>> {
+    row.try_get::<&str, _>(column).map(Arc::from).map_err(from_sqlx)
+}
+
 type Attempt = (u32, String, i64, i64, TaskFailure);
 
 fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
@@ -133,11 +138,11 @@ fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
     }
     let mut record = TaskRecord {
         id,
-        name: row.try_get("name").map_err(from_sqlx)?,
-        queue: row.try_get("queue").map_err(from_sqlx)?,
+        name: text(row, "name")?,
+        queue: text(row, "queue")?,
         priority: i32::try_from(-rank).map_err(|_| corrupt(format!("a rank of {rank}")))?,
         run_after: (due > enqueued_at).then_some(due),
-        arguments: row.try_get("arguments").map_err(from_sqlx)?,
+        arguments: text(row, "arguments")?,
         policy: read_policy(row.try_get("policy").map_err(from_sqlx)?)?,
         status: TaskStatus::Running,
         enqueued_at,

@@ -3,6 +3,9 @@
 //! Each trip to the connection's thread costs more than a small statement, so a
 //! transaction collects its statements and sends them only when it needs an answer.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, SqliteConnection};
 use task_core::{Error, ErrorKind, Result};
@@ -14,7 +17,7 @@ use super::error::from_sqlx;
 pub(crate) enum Value {
     Null,
     Int(i64),
-    Text(String),
+    Text(Arc<str>),
     Blob(Vec<u8>),
 }
 
@@ -32,13 +35,19 @@ impl From<u32> for Value {
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(value: Arc<str>) -> Self {
         Self::Text(value)
     }
 }
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::Text(value.into())
     }
 }
 
@@ -63,10 +72,6 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sql.is_empty()
-    }
-
     /// Adds a statement; its `?` take the values in order.
     pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
         if !self.sql.is_empty() {
@@ -78,26 +83,18 @@ impl Script {
         }
     }
 
-    /// Adds `INSERT ... VALUES` for several rows of `width` values each.
-    fn push_rows(
-        &mut self,
-        insert: &str,
-        conflict: &str,
-        width: usize,
-        rows: impl ExactSizeIterator<Item = Value>,
-    ) {
-        let count = rows.len() / width;
-        self.push(insert, []);
-        self.sql.reserve(count * (2 * width + 2) + conflict.len());
+    /// Adds `INSERT ... VALUES` for so many rows.
+    fn push_rows(&mut self, insert: &Insert, count: usize, values: impl Iterator<Item = Value>) {
+        self.push(insert.into, []);
+        self.sql
+            .reserve(count * (insert.row.len() + 1) + insert.conflict.len() + 8);
         for row in 0..count {
-            self.sql.push_str(if row == 0 { " VALUES (?" } else { ",(?" });
-            for _ in 1..width {
-                self.sql.push_str(",?");
-            }
-            self.sql.push(')');
+            self.sql.push_str(if row == 0 { " VALUES " } else { "," });
+            self.sql.push_str(&insert.row);
         }
-        self.sql.push_str(conflict);
-        for value in rows {
+        self.sql.push_str(insert.conflict);
+        self.arguments.reserve(count * insert.width, 0);
+        for value in values {
             self.bind(value);
         }
     }
@@ -136,33 +133,79 @@ impl Script {
 
 /// The sizes in which many rows are inserted: few enough that every statement text is
 /// prepared once and then found again. 1000 is what a full chunk of enqueued tasks has.
-const ROW_STEPS: [usize; 11] = [1000, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+/// The largest times the widest table stays below SQLite's limit of 32,766 values.
+const ROW_STEPS: [usize; 12] = [2000, 1000, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// From this many rows on a statement is sent at once, so that the texts of scripts
 /// differ only in their small ends.
 const SEND_AT_ROWS: usize = 32;
 
-/// Inserts rows of `width` values through `script`, sending it when it grows large.
-pub(crate) async fn insert_rows(
-    script: &mut Script,
-    connection: &mut SqliteConnection,
-    insert: &str,
-    conflict: &str,
+/// An insert of many rows of one shape.
+#[derive(Debug, Clone)]
+pub(crate) struct Insert {
+    /// `INSERT INTO table (columns)`.
+    into: &'static str,
+    /// One row: `(?,?,1)`.
+    row: Cow<'static, str>,
+    conflict: &'static str,
     width: usize,
-    mut values: Vec<Value>,
-) -> Result<()> {
-    for step in ROW_STEPS {
-        while values.len() >= step * width {
-            if step >= SEND_AT_ROWS && !script.is_empty() {
-                script.send(connection).await?;
-            }
-            let rest = values.split_off(step * width);
-            let rows = std::mem::replace(&mut values, rest);
-            script.push_rows(insert, conflict, width, rows.into_iter());
-            if step >= SEND_AT_ROWS {
-                script.send(connection).await?;
-            }
+}
+
+impl Insert {
+    /// An insert into these columns; `row` has a `?` for each value and constants besides.
+    pub(crate) fn new(into: &'static str, row: impl Into<Cow<'static, str>>, conflict: &'static str) -> Self {
+        let row = row.into();
+        let width = row.bytes().filter(|byte| *byte == b'?').count();
+        Self {
+            into,
+            row,
+            conflict,
+            width,
         }
     }
-    Ok(())
+}
+
+/// Rows made into statements apart from any transaction: the work of binding many values
+/// is done before the store's lock is held.
+pub(crate) struct Rows {
+    insert: Insert,
+    /// Statements for many rows, each sent alone.
+    large: Vec<Script>,
+    /// The values of the last few rows, which travel with other statements.
+    rest: std::vec::IntoIter<Value>,
+}
+
+impl Rows {
+    /// Statements that insert these rows.
+    pub(crate) fn new(insert: Insert, values: Vec<Value>) -> Self {
+        let mut rows = Self {
+            insert,
+            large: Vec::new(),
+            rest: values.into_iter(),
+        };
+        for step in ROW_STEPS.into_iter().filter(|step| *step >= SEND_AT_ROWS) {
+            let values = step * rows.insert.width;
+            while rows.rest.len() >= values {
+                let mut script = Script::default();
+                script.push_rows(&rows.insert, step, rows.rest.by_ref().take(values));
+                rows.large.push(script);
+            }
+        }
+        rows
+    }
+
+    /// Sends the large statements at once and leaves the last few rows in `script`.
+    pub(crate) async fn send(mut self, script: &mut Script, connection: &mut SqliteConnection) -> Result<()> {
+        for mut large in self.large {
+            script.send(connection).await?;
+            large.send(connection).await?;
+        }
+        for step in ROW_STEPS {
+            let values = step * self.insert.width;
+            while self.rest.len() >= values {
+                script.push_rows(&self.insert, step, self.rest.by_ref().take(values));
+            }
+        }
+        Ok(())
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) struct JoinWork(pub(crate) WorkerInfo);
 impl Work for JoinWork {
     type Answer = WorkerKey;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<WorkerKey> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<WorkerKey> {
         let worker = &self.0;
         if worker.id.is_empty() || worker.id.len() > MAX_ID_BYTES {
             return Err(Error::new(
@@ -85,7 +85,7 @@ pub(crate) struct RenewWork {
 impl Work for RenewWork {
     type Answer = Renewal;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Renewal> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Renewal> {
         let until = transaction.now().saturating_add(microseconds(self.lease));
         // A lease that has run out but was not taken yet may still be renewed: nobody
         // else has the tasks.
@@ -120,7 +120,7 @@ pub(crate) struct LeaveWork(pub(crate) WorkerKey);
 impl Work for LeaveWork {
     type Answer = ();
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         let now = transaction.now();
         transaction.run(
             "UPDATE worker SET ended_at = ? WHERE key = ? AND ended_at IS NULL",

@@ -14,10 +14,10 @@ use sqlx::{Connection as _, SqliteConnection};
 use task_core::{Clock, Error, ErrorKind, NewTask, Result, TaskRecord, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::enqueue::Rows;
+use super::enqueue::NewRows;
 use super::lanes::{FreshLanes, Lanes};
 use super::open::Opener;
-use super::script::{Script, Value, insert_rows};
+use super::script::{Rows, Script, Value};
 use super::watch::Watch;
 
 /// How many pieces of work may wait before callers have to wait to hand theirs in.
@@ -84,15 +84,9 @@ impl<'c> Transaction<'c> {
         self.script.send(self.connection).await
     }
 
-    /// Inserts rows of `width` values.
-    pub(crate) async fn insert(
-        &mut self,
-        insert: &str,
-        conflict: &str,
-        width: usize,
-        values: Vec<Value>,
-    ) -> Result<()> {
-        insert_rows(&mut self.script, self.connection, insert, conflict, width, values).await
+    /// Inserts rows that were made into statements before.
+    pub(crate) async fn insert(&mut self, rows: Rows) -> Result<()> {
+        rows.send(&mut self.script, self.connection).await
     }
 
     /// Sends what was collected, without committing.
@@ -118,7 +112,7 @@ impl<'c> Transaction<'c> {
 pub(crate) trait Work: Send + Sync {
     type Answer: Send;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer>;
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Self::Answer>;
 }
 
 /// A piece of work with the one who waits for it, whatever its answer.
@@ -388,7 +382,7 @@ impl Loop {
 /// Puts everything of a group into the transaction and commits it; returns when the
 /// enqueued tasks were accepted.
 async fn fill(transaction: &mut Transaction<'_>, group: &mut Group) -> Result<Timestamp> {
-    let rows = Rows::new(
+    let rows = NewRows::new(
         group.enqueues.iter().flat_map(|one| &one.tasks),
         transaction.now(),
     )?;

@@ -90,13 +90,13 @@ pub struct Lease {
     id: TaskId,
     batch: i64,
     position: u32,
-    keys: [i64; 2],
+    keys: [i64; 3],
 }
 
 impl Lease {
     /// For backends: the lease of the task at this position of a claimed batch. `keys` are
     /// whatever numbers the backend finds the task by.
-    pub fn new(id: TaskId, batch: i64, position: u32, keys: [i64; 2]) -> Self {
+    pub fn new(id: TaskId, batch: i64, position: u32, keys: [i64; 3]) -> Self {
         Self {
             id,
             batch,
@@ -116,7 +116,7 @@ impl Lease {
     }
 
     /// The backend's own numbers for the task.
-    pub fn keys(&self) -> [i64; 2] {
+    pub fn keys(&self) -> [i64; 3] {
         self.keys
     }
 
@@ -176,8 +176,7 @@ impl Outcome {
         match ended {
             Ok(value) => Self::Succeeded(value),
             Err(failure) if failure.kind == FailureKind::Canceled => Self::Canceled(failure),
-            Err(failure) => match policy.after_failure(attempt, last_attempt, id.seed())
-            {
+            Err(failure) => match policy.after_failure(attempt, last_attempt, id.seed()) {
                 Some(delay) => Self::Retry(failure, delay),
                 None => Self::Failed(failure),
             },
@@ -231,15 +230,6 @@ pub struct GivenBack {
     pub interrupted: Option<(Timestamp, TaskFailure)>,
 }
 
-/// What the store answered to [`TaskQueue::finish`].
-#[derive(Debug, Default)]
-pub struct Finished {
-    /// Tasks whose lease was no longer valid: nothing was written for them.
-    pub refused: Vec<TaskId>,
-    /// What was claimed in the same transaction, where that was asked for.
-    pub claim: Claim,
-}
-
 /// What the store answered to [`TaskQueue::renew`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewal {
@@ -283,8 +273,9 @@ pub trait TaskQueue: Send + Sync {
     /// - A worker that left or was lost claims nothing.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim>;
 
-    /// Writes down how attempts ended and how far batches were started; claims the next
-    /// tasks in the same transaction where `next` asks for it.
+    /// Writes down how attempts ended and how far batches were started. Returns the tasks
+    /// that were refused. A store that works through one connection does this and a claim
+    /// that comes at the same time in one transaction.
     ///
     /// # Behavior
     ///
@@ -292,7 +283,7 @@ pub trait TaskQueue: Send + Sync {
     /// - A task whose lease is no longer valid is refused, and nothing is written for it.
     /// - A task with a retry is `READY` again and due after the given time.
     /// - Every attempt that failed is kept with its failure.
-    async fn finish(&self, progress: Arc<Progress>, next: Option<ClaimRequest>) -> Result<Finished>;
+    async fn finish(&self, progress: Arc<Progress>) -> Result<Vec<TaskId>>;
 
     /// Gives claimed tasks back, to be claimed again at once.
     ///

@@ -1,50 +1,202 @@
-//! The struct of arguments, named like the function.
+//! The struct of arguments, named like the function, and how it is stored.
+//!
+//! Not by a derive: of a type that cannot be stored it would complain in every place that
+//! tries. Here each place uses the same words, so that the compiler says it once.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::{Attribute, Type};
 
 use super::{Task, quiet};
-use crate::forward;
-use crate::signature::{Parameter, ParameterKind};
+use crate::parameters::ParameterKind;
+use crate::{forward, paths};
 
-/// A struct with braces: the name of a tuple or unit struct would also be a value, and
-/// hide the function.
+/// The struct and its serde implementations.
 pub(crate) fn structure(task: &Task<'_>) -> TokenStream {
-    let (name, visibility, private) = (task.name(), &task.function.visibility, task.private());
+    let fields = fields(task);
+    let (declaration, written, read) = (
+        declaration(task, &fields),
+        written(task, &fields),
+        read(task, &fields),
+    );
+    let (name, private, conditions) = (task.name(), task.private(), task.conditions());
+    let names = fields.iter().map(Field::listed);
+    let quiet = quiet();
+    quote! {
+        #declaration
+        #conditions
+        #quiet
+        const _: () = {
+            #[automatically_derived]
+            impl #private::serde::Serialize for #name {
+                #written
+            }
+            #[automatically_derived]
+            impl<'de> #private::serde::Deserialize<'de> for #name {
+                fn deserialize<__D: #private::serde::Deserializer<'de>>(
+                    deserializer: __D,
+                ) -> ::core::result::Result<Self, __D::Error> {
+                    #private::read_arguments(deserializer)
+                }
+            }
+            #[automatically_derived]
+            impl #private::TaskArguments for #name {
+                const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+                #read
+            }
+        };
+    }
+}
+
+/// With braces: the name of a tuple or unit struct would also be a value, and hide the
+/// function.
+fn declaration(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
+    let (name, visibility) = (task.name(), &task.function.visibility);
     let forwarded = forward::on_the_struct(&task.function.attributes);
-    let serde = quote!(#private::serde).to_string().replace(' ', "");
-    let fields = task
-        .shape
-        .parameters
-        .iter()
-        .filter_map(|parameter| field(task, parameter));
+    let fields = fields.iter().map(|field| field.declared(task));
     let quiet = quiet();
     quote! {
         #forwarded
         #[doc = ""]
         #[doc = "These are the arguments of the task; `enqueue` puts a call of it in its queue."]
         #quiet
-        #[derive(#private::serde::Serialize, #private::serde::Deserialize)]
-        #[serde(crate = #serde)]
         #visibility struct #name {
             #(#fields)*
         }
     }
 }
 
-fn field(task: &Task<'_>, parameter: &Parameter) -> Option<TokenStream> {
-    let ParameterKind::Stored { ty, may_be_missing } = &parameter.kind else {
-        return None;
-    };
-    let Parameter { name, conditions, .. } = parameter;
-    let visibility = &task.function.visibility;
-    let doc = format!("The argument `{}`.", name.unraw());
-    let default = may_be_missing.then(|| quote!(#[serde(default)]));
-    Some(quote! {
-        #(#conditions)*
-        #[doc = #doc]
-        #default
-        #visibility #name: #ty,
-    })
+fn written(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
+    let (private, struct_name) = (task.private(), task.name().unraw().to_string());
+    let fields = fields.iter().map(|field| field.written(task));
+    quote! {
+        fn serialize<__S: #private::serde::Serializer>(
+            &self,
+            serializer: __S,
+        ) -> ::core::result::Result<__S::Ok, __S::Error> {
+            let names = <Self as #private::TaskArguments>::NAMES;
+            let mut object =
+                #private::serde::Serializer::serialize_struct(serializer, #struct_name, names.len())?;
+            #(#fields)*
+            #private::serde::ser::SerializeStruct::end(object)
+        }
+    }
+}
+
+fn read(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
+    let private = task.private();
+    let places = fields.iter().map(Field::place);
+    let arms = fields.iter().map(|field| field.read(task));
+    let values = fields.iter().map(|field| field.taken(task));
+    quote! {
+        fn read<'de, __A: #private::serde::de::MapAccess<'de>>(
+            mut object: #private::StoredObject<__A>,
+        ) -> ::core::result::Result<Self, __A::Error> {
+            #(#places)*
+            while let ::core::option::Option::Some(name) = object.next_name(Self::NAMES)? {
+                match name {
+                    #(#arms)*
+                    _ => {}
+                }
+            }
+            ::core::result::Result::Ok(Self { #(#values)* })
+        }
+    }
+}
+
+/// An argument that is stored.
+struct Field<'a> {
+    name: &'a Ident,
+    /// What it is called in the stored object.
+    stored_as: String,
+    ty: &'a Type,
+    may_be_missing: bool,
+    conditions: &'a [Attribute],
+    /// The variable that holds it while the object is read.
+    place: Ident,
+}
+
+fn fields<'a>(task: &Task<'a>) -> Vec<Field<'a>> {
+    let mut fields = Vec::new();
+    for parameter in &task.shape.parameters {
+        if let ParameterKind::Stored { ty, may_be_missing } = &parameter.kind {
+            fields.push(Field {
+                name: &parameter.name,
+                stored_as: parameter.name.unraw().to_string(),
+                ty,
+                may_be_missing: *may_be_missing,
+                conditions: &parameter.conditions,
+                place: format_ident!("place_{}", fields.len(), span = Span::mixed_site()),
+            });
+        }
+    }
+    fields
+}
+
+impl Field<'_> {
+    fn declared(&self, task: &Task<'_>) -> TokenStream {
+        let Self {
+            name, ty, conditions, ..
+        } = self;
+        let visibility = &task.function.visibility;
+        let doc = format!("The argument `{}`.", self.stored_as);
+        quote!(#(#conditions)* #[doc = #doc] #visibility #name: #ty,)
+    }
+
+    fn listed(&self) -> TokenStream {
+        let (conditions, name) = (self.conditions, &self.stored_as);
+        quote!(#(#conditions)* #name)
+    }
+
+    fn written(&self, task: &Task<'_>) -> TokenStream {
+        let Self {
+            name,
+            stored_as,
+            conditions,
+            ..
+        } = self;
+        let write = self.function(task, "write");
+        quote!(#(#conditions)* #write(&self.#name, #stored_as, &mut object)?;)
+    }
+
+    fn place(&self) -> TokenStream {
+        let (conditions, place) = (self.conditions, &self.place);
+        quote!(#(#conditions)* let mut #place = ::core::option::Option::None;)
+    }
+
+    fn read(&self, task: &Task<'_>) -> TokenStream {
+        let Self {
+            place,
+            stored_as,
+            conditions,
+            ..
+        } = self;
+        let read = self.function(task, "read");
+        quote!(#(#conditions)* #stored_as => #read(&mut #place, name, &mut object)?,)
+    }
+
+    fn taken(&self, task: &Task<'_>) -> TokenStream {
+        let Self {
+            name,
+            place,
+            stored_as,
+            conditions,
+            ..
+        } = self;
+        let value = if self.may_be_missing {
+            quote_spanned!(paths::span_of(self.ty)=> ::core::option::Option::unwrap_or_default(#place))
+        } else {
+            let private = task.private();
+            quote!(#private::required(#place, #stored_as)?)
+        };
+        quote!(#(#conditions)* #name: #value,)
+    }
+
+    /// A function of `TaskArgument`, in words that differ only by the type.
+    fn function(&self, task: &Task<'_>, name: &str) -> TokenStream {
+        let (ty, span) = (self.ty, paths::span_of(self.ty));
+        let (private, name) = (task.private_at(span), Ident::new(name, span));
+        quote_spanned!(span=> <#ty as #private::TaskArgument>::#name)
+    }
 }

@@ -1,11 +1,12 @@
 //! `new`, `enqueue`, `enqueue_many` and `get_result` of a task.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 use super::{Task, quiet};
-use crate::signature::{Output, Parameter, ParameterKind};
-use crate::types;
+use crate::parameters::{Parameter, ParameterKind};
+use crate::signature::Output;
+use crate::{paths, types};
 
 /// The inherent functions. They are as visible as the function: where one can be
 /// named, so can the others.
@@ -14,32 +15,34 @@ pub(crate) fn functions(task: &Task<'_>) -> TokenStream {
     let (krate, private, conditions) = (task.krate(), task.private(), task.conditions());
     let parameters = &task.shape.parameters;
     let accepted: Vec<_> = parameters.iter().map(accepted).collect();
-    let passed = parameters
+    let passed: Vec<_> = parameters.iter().map(passed).collect();
+    let refused = parameters
         .iter()
-        .map(|Parameter { name, conditions, .. }| quote!(#(#conditions)* #name));
+        .filter(|parameter| !parameter.is_stored())
+        .map(self::passed);
     let fields = parameters.iter().filter_map(field);
-    let result = result(task);
-    let (one, many) = (
-        future(&krate, &result),
-        future(&krate, &quote!(::std::vec::Vec<#result>)),
-    );
+    let (one, many) = futures(task);
+    // At the user's name: an error in a call then shows the function that was meant.
+    let [new, enqueue, enqueue_many, get_result] =
+        ["new", "enqueue", "enqueue_many", "get_result"].map(|function| Ident::new(function, name.span()));
     let quiet = quiet();
     quote! {
         #conditions
         #quiet
         impl #name {
             /// A call of this task with these arguments, not enqueued yet.
-            #visibility fn new(#(#accepted),*) -> #krate::TaskCall<Self> {
+            #visibility fn #new(#(#accepted),*) -> #krate::TaskCall<Self> {
+                #(let _ = #refused;)*
                 #krate::TaskCall::new(Self { #(#fields),* })
             }
 
             /// Puts a call of this task with these arguments in its queue.
-            #visibility fn enqueue(#(#accepted),*) -> #one {
+            #visibility fn #enqueue(#(#accepted),*) -> #one {
                 ::std::boxed::Box::pin(#krate::TaskCall::enqueue(Self::new(#(#passed),*)))
             }
 
             /// Puts many calls of this task in their queues, in few round trips.
-            #visibility fn enqueue_many(
+            #visibility fn #enqueue_many(
                 calls: impl ::core::iter::IntoIterator<Item = #krate::TaskCall<Self>>,
             ) -> #many {
                 let calls = ::core::iter::IntoIterator::into_iter(calls);
@@ -48,41 +51,45 @@ pub(crate) fn functions(task: &Task<'_>) -> TokenStream {
             }
 
             /// The result of the call with this id.
-            #visibility fn get_result(id: #krate::TaskId) -> #one {
+            #visibility fn #get_result(id: #krate::TaskId) -> #one {
                 ::std::boxed::Box::pin(#private::get_result::<Self>(id))
             }
         }
     }
 }
 
-/// A boxed future and not `impl Future`: that would hold on to every `impl Into<..>`
+/// The return types of the functions that give one result and many.
+///
+/// They are boxed futures and not `impl Future`: that would hold on to every `impl Into<..>`
 /// among the arguments, and so to whatever those borrow.
-fn future(krate: &TokenStream, output: &TokenStream) -> TokenStream {
-    quote! {
-        ::core::pin::Pin<::std::boxed::Box<
-            dyn ::core::future::Future<Output = #krate::Result<#output>> + ::core::marker::Send
-        >>
-    }
-}
-
-fn result(task: &Task<'_>) -> TokenStream {
-    let krate = task.krate();
-    let output = match &task.shape.output {
-        // Named through the trait, a type that is no `Result` is a mistake in one place only.
-        Output::Fallible { value: None, .. } => quote!(<Self as #krate::Task>::Output),
-        _ => task.output(),
+fn futures(task: &Task<'_>) -> (TokenStream, TokenStream) {
+    // A type that is no `Result` is noticed here again. Named through the trait and shown
+    // at the type, that is the same error once more, and therefore not shown.
+    let (span, output) = match &task.shape.output {
+        Output::Fallible { ty, value: None, .. } => (paths::span_of(ty), None),
+        _ => (Span::call_site(), Some(task.output())),
     };
-    quote!(#krate::TaskResult<#output>)
+    let krate = task.krate_at(span);
+    let output = output.unwrap_or_else(|| quote_spanned!(span=> <Self as #krate::Task>::Output));
+    let result = quote_spanned!(span=> #krate::TaskResult<#output>);
+    let future = |output: TokenStream| {
+        quote_spanned! {span=>
+            ::core::pin::Pin<::std::boxed::Box<
+                dyn ::core::future::Future<Output = #krate::Result<#output>> + ::core::marker::Send
+            >>
+        }
+    };
+    (
+        future(result.clone()),
+        future(quote_spanned!(span=> ::std::vec::Vec<#result>)),
+    )
 }
 
-fn accepted(
-    Parameter {
-        name,
-        conditions,
-        kind,
-    }: &Parameter,
-) -> TokenStream {
-    let ty = match kind {
+/// A parameter of `new` and `enqueue`.
+fn accepted(parameter: &Parameter) -> TokenStream {
+    let (name, conditions) = (&parameter.name, &parameter.conditions);
+    let ty = match &parameter.kind {
+        ParameterKind::Refused { ty: None } => quote!(impl ::core::marker::Sized),
         ParameterKind::Stored { ty, .. } | ParameterKind::Refused { ty: Some(ty) } => {
             if types::is_made_with_into(ty) {
                 quote!(impl ::core::convert::Into<#ty>)
@@ -90,24 +97,24 @@ fn accepted(
                 quote!(#ty)
             }
         }
-        ParameterKind::Refused { ty: None } => quote!(impl ::core::marker::Sized),
     };
     quote!(#(#conditions)* #name: #ty)
 }
 
-fn field(
-    Parameter {
-        name,
-        conditions,
-        kind,
-    }: &Parameter,
-) -> Option<TokenStream> {
-    let value = match kind {
-        ParameterKind::Stored { ty, .. } if types::is_made_with_into(ty) => {
-            quote!(#name: ::core::convert::Into::into(#name))
-        }
-        ParameterKind::Stored { .. } => quote!(#name),
-        ParameterKind::Refused { .. } => return None,
+fn passed(parameter: &Parameter) -> TokenStream {
+    let (name, conditions) = (&parameter.name, &parameter.conditions);
+    quote!(#(#conditions)* #name)
+}
+
+/// A field of the struct, made from the parameter of its name.
+fn field(parameter: &Parameter) -> Option<TokenStream> {
+    let ParameterKind::Stored { ty, .. } = &parameter.kind else {
+        return None;
     };
-    Some(quote!(#(#conditions)* #value))
+    let (name, conditions) = (&parameter.name, &parameter.conditions);
+    Some(if types::is_made_with_into(ty) {
+        quote!(#(#conditions)* #name: ::core::convert::Into::into(#name))
+    } else {
+        quote!(#(#conditions)* #name)
+    })
 }

@@ -17,12 +17,14 @@ pub(super) fn constant(task: &Task<'_>) -> TokenStream {
     let located = quote_spanned!(place=> ::core::module_path!(), ::core::file!(), ::core::line!());
     quote! {
         const __TASK_ENTRY: #krate::TaskEntry =
-            #krate::TaskEntry::new(#name, __task_run).located(#located)
-                .checked_by(#private::check_arguments::<#task_name>) #options;
+            #krate::TaskEntry::new(#name, __task_run)
+                .located(#located)
+                .checked_by(#private::check_arguments::<#task_name>)
+                #options;
     }
 }
 
-pub(crate) fn stored_name(task: &Task<'_>) -> TokenStream {
+fn stored_name(task: &Task<'_>) -> TokenStream {
     match &task.attributes.name {
         Some(name) => quote!(#name),
         None => {

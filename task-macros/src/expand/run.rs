@@ -2,36 +2,55 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 
 use super::Task;
+use crate::paths;
 use crate::signature::Output;
 
-/// Names that only generated code can see, so that no argument is hidden by them.
+/// Names that only generated code can see, so that no function or argument is hidden.
 struct Locals {
     arguments: Ident,
     context: Ident,
     output: Ident,
+    error: Ident,
+}
+
+impl Locals {
+    fn new() -> Self {
+        let local = |name| Ident::new(name, Span::mixed_site());
+        Self {
+            arguments: local("arguments"),
+            context: local("context"),
+            output: local("output"),
+            error: local("error"),
+        }
+    }
 }
 
 pub(super) fn function(task: &Task<'_>) -> TokenStream {
-    let local = |name| Ident::new(name, Span::mixed_site());
-    let locals = Locals {
-        arguments: local("arguments"),
-        context: local("context"),
-        output: local("output"),
-    };
-    let Locals {
-        arguments, context, ..
-    } = &locals;
+    let locals = Locals::new();
+    let (arguments, context) = (&locals.arguments, &locals.context);
     let (name, krate, private) = (task.name(), task.krate(), task.private());
     let running = if task.shape.is_async {
         awaited(task, &locals)
     } else {
         on_the_blocking_pool(task, &locals)
     };
+    // A task that does not take the context ends its life here.
+    let context = if task.shape.takes_context {
+        quote!(#context)
+    } else {
+        quote!(_)
+    };
+    let let_arguments = if task.shape.parameters.is_empty() {
+        quote!(_)
+    } else {
+        quote!(#arguments)
+    };
     quote! {
         fn __task_run(#arguments: &::core::primitive::str, #context: #krate::TaskContext) -> #private::RunFuture {
-            let #arguments = match #private::decode::<#name>(#arguments) {
+            let #let_arguments = match #private::decode::<#name>(#arguments) {
                 ::core::result::Result::Ok(arguments) => arguments,
                 ::core::result::Result::Err(failure) => return #private::failed(failure),
             };
@@ -70,13 +89,8 @@ fn on_the_blocking_pool(task: &Task<'_>, locals: &Locals) -> TokenStream {
     }
 }
 
-fn call(
-    task: &Task<'_>,
-    Locals {
-        arguments, context, ..
-    }: &Locals,
-) -> TokenStream {
-    let name = task.name();
+fn call(task: &Task<'_>, locals: &Locals) -> TokenStream {
+    let (name, context, arguments) = (task.name(), &locals.context, &locals.arguments);
     let context = task.shape.takes_context.then(|| quote!(#context,));
     let passed = task.shape.parameters.iter().map(|parameter| {
         let (field, conditions) = (&parameter.name, &parameter.conditions);
@@ -86,18 +100,39 @@ fn call(
 }
 
 /// What the call left behind, as text or as failure.
-fn finish(task: &Task<'_>, Locals { output, .. }: &Locals) -> TokenStream {
-    let private = task.private();
+fn finish(task: &Task<'_>, locals: &Locals) -> TokenStream {
+    let (name, private, output) = (task.name(), task.private(), &locals.output);
     match &task.shape.output {
-        Output::Unit | Output::Plain(_) => quote!(#private::encode(&#output)),
-        Output::Fallible { .. } => quote! {
-            match #output {
-                ::core::result::Result::Ok(value) => #private::encode(&value),
-                ::core::result::Result::Err(error) => {
-                    use #private::{DescribeDeref as _, DescribeDisplay as _, DescribeError as _};
-                    ::core::result::Result::Err((&&&#private::Described(&error)).task_failure())
+        Output::Unit | Output::Plain(_) => quote!(#private::encode_output::<#name>(&#output)),
+        Output::Fallible { ty, error, .. } => {
+            let result = into_result(task, ty);
+            let failure = failure(task, *error, &locals.error);
+            let error = &locals.error;
+            quote! {
+                match #result(#output) {
+                    ::core::result::Result::Ok(value) => #private::encode_output::<#name>(&value),
+                    ::core::result::Result::Err(#error) => #failure,
                 }
             }
-        },
+        }
+    }
+}
+
+/// Nothing, for a `Result`; for any other type the error that it is none.
+fn into_result(task: &Task<'_>, ty: &Type) -> TokenStream {
+    let span = paths::span_of(ty);
+    let private = task.private_at(span);
+    quote_spanned!(span=> <#ty as #private::ResultType>::into_result)
+}
+
+/// The most telling of three traits that fits the error, found by the number of references.
+fn failure(task: &Task<'_>, place: Span, error: &Ident) -> TokenStream {
+    let (private, at_the_type) = (task.private(), task.private_at(place));
+    let failure = quote_spanned!(place=> (&&&#at_the_type::Described(&#error)).task_failure());
+    quote! {
+        {
+            use #private::{DescribeDeref as _, DescribeDisplay as _, DescribeError as _};
+            ::core::result::Result::Err(#failure)
+        }
     }
 }

@@ -30,7 +30,7 @@ fn main() {
     assert_eq!(entry.name(), "billing::greet");
     assert_eq!(entry.aliases(), ["greet", "billing::hello"]);
     assert_eq!(entry.description(), "Say hello.");
-    assert_eq!(entry.module_path(), "all_keys");
+    assert_eq!(entry.module_path(), module_path!());
     assert_eq!(entry.default_priority(), -10);
     assert_eq!(entry.default_queue(), "high-priority");
     assert_eq!(entry.default_backend(), "reports");

@@ -13,7 +13,7 @@ async fn ping() {}
 fn main() {
     let call: TaskCall<greet> = greet::new("Ada");
     assert_eq!(call.arguments().name, "Ada");
-    assert_eq!(greet::ENTRY.name(), "bare::greet");
+    assert_eq!(greet::ENTRY.name(), concat!(module_path!(), "::greet"));
     assert_eq!(greet::ENTRY.default_queue(), "default");
     assert_eq!(greet::ENTRY.place().1, 6);
     assert!(greet::ENTRY.place().0.ends_with("bare.rs"));

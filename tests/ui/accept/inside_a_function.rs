@@ -9,6 +9,6 @@ fn main() {
     }
 
     drop(greet::enqueue("Ada"));
-    assert_eq!(greet::ENTRY.name(), "inside_a_function::greet");
+    assert_eq!(greet::ENTRY.name(), concat!(module_path!(), "::greet"));
     assert_eq!(Registry::collected().expect("one task").len(), 1);
 }

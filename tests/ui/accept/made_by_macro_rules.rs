@@ -21,10 +21,7 @@ tasks! {
     send(to: String) -> String, "special";
     count(number: Option<u32>) -> Option<u32>, "default";
     widen(number: u32) -> u64, "default";
-    tried(number: u32) -> Result<u64, String>, "default";
 }
-
-trait OkFrom<T> {}
 
 fn main() {
     drop(send::new("Ada"));

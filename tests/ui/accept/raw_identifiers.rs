@@ -10,7 +10,7 @@ async fn r#match(r#type: String, r#in: u8) -> String {
 }
 
 fn main() {
-    assert_eq!(r#match::ENTRY.name(), "raw_identifiers::match");
+    assert_eq!(r#match::ENTRY.name(), concat!(module_path!(), "::match"));
     let call = r#match::new("Ada", 2);
     let json = serde_json::to_string(call.arguments()).expect("plain data");
     assert_eq!(json, r#"{"type":"Ada","in":2}"#);

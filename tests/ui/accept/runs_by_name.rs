@@ -43,7 +43,7 @@ fn parse(number: String) -> Result<i32, std::num::ParseIntError> {
 
 async fn run(name: &str, arguments: &str) -> Result<String, TaskFailure> {
     let registry = Registry::collected().expect("names differ");
-    let entry = registry.require(&format!("runs_by_name::{name}")).expect("registered");
+    let entry = registry.require(&format!("{}::{name}", module_path!())).expect("registered");
     let (context, token) = (TaskContext::detached(name), CancellationToken::new());
     execute(entry, arguments, context, &token, Limits::DEFAULT).await
 }

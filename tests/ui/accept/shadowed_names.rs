@@ -1,5 +1,5 @@
 //! What the user calls `Result`, `Option` or `core` is the user's business.
-#![allow(dead_code, non_camel_case_types)]
+#![allow(unused, non_camel_case_types)]
 
 use task_core::task;
 
@@ -18,7 +18,7 @@ struct Send;
 struct Into;
 struct str;
 mod core {}
-mod std_ {}
+mod task_macros {}
 macro_rules! line {
     () => {
         compile_error!("not this one")

@@ -2,7 +2,7 @@
 
 mod cli {
     pub fn worker_main(crates: &[&str]) -> std::process::ExitCode {
-        assert_eq!(crates, ["serde", "tokio", "worker_of_many_crates"]);
+        assert_eq!(crates, ["serde", "tokio", module_path!().trim_end_matches("::cli")]);
         std::process::ExitCode::SUCCESS
     }
 }

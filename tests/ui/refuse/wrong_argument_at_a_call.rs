@@ -6,7 +6,6 @@ pub async fn greet(name: String, times: u32) -> String {
 }
 
 fn main() {
-    drop(greet::enqueue(5, 3));
     drop(greet::enqueue("Ada", "3"));
     drop(greet::enqueue("Ada"));
 }

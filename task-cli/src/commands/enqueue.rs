@@ -1,0 +1,117 @@
+//! `enqueue`: hand in a task by name, with its arguments as JSON.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use serde_json::Value;
+use task_core::{BackendAlias, Error, ErrorKind, NewTask, Result, Settings, TaskEntry, TaskId, TaskRecord};
+
+use super::Session;
+use crate::args::EnqueueArgs;
+use crate::connect;
+use crate::exit::{Exit, Trouble};
+use crate::output::Output;
+
+/// What stands for standard input.
+const STDIN: &str = "-";
+
+/// Checks name and arguments, then stores the task. A task that fails on a backend which
+/// runs it at once has still been enqueued.
+pub(super) async fn enqueue(args: &EnqueueArgs, session: &Session<'_>) -> Result<Exit, Trouble> {
+    let output = session.output(args.form.json);
+    let entry = session.tasks()?.require(&args.name)?;
+    let task = task(args, entry, arguments(args)?)?;
+    let name = args.backend.as_deref().unwrap_or(entry.default_backend());
+    let settings = Settings::load()?;
+    let backends = connect::open_for_enqueue(name, &settings, session).await?;
+    let alias = backends.get(name)?;
+    let stored = store(alias, entry, task).await;
+    backends.close().await;
+    say(&stored?, alias, session, output)?;
+    Ok(Exit::Done)
+}
+
+/// The arguments as they were typed, once they are known to be a JSON object.
+fn arguments(args: &EnqueueArgs) -> Result<String, Trouble> {
+    let mut text = args.arguments.clone();
+    if text == STDIN {
+        text.clear();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+    }
+    let text = text.trim().to_owned();
+    let invalid = |message: &str| {
+        Error::new(ErrorKind::InvalidTask, message.to_owned())
+            .hint("write the parameters by name, as in '{\"name\": \"Ada\"}'")
+    };
+    match serde_json::from_str::<Value>(&text) {
+        Ok(Value::Object(_)) => Ok(text),
+        Ok(_) => Err(invalid("the arguments are JSON, but not an object").into()),
+        Err(error) => Err(invalid("the arguments are not JSON").because(error).into()),
+    }
+}
+
+fn task(args: &EnqueueArgs, entry: &TaskEntry, arguments: String) -> Result<NewTask> {
+    entry.check_arguments(&arguments).map_err(|failure| {
+        // It speaks of stored arguments; these are not, and will not be.
+        let reason = failure
+            .message
+            .split_once(": ")
+            .map_or(failure.message.as_str(), |(_, reason)| reason);
+        let message = format!(
+            "`{}` cannot be called with these arguments: {reason}",
+            entry.name()
+        );
+        Error::new(ErrorKind::InvalidTask, message)
+    })?;
+    let mut policy = entry.policy();
+    policy.max_attempts = args.max_attempts.unwrap_or(policy.max_attempts);
+    Ok(NewTask {
+        id: TaskId::new(),
+        name: entry.name().into(),
+        queue: args.queue.as_deref().unwrap_or(entry.default_queue()).into(),
+        priority: args.priority.unwrap_or(entry.default_priority()),
+        run_after: args.run_after,
+        arguments: arguments.into(),
+        policy,
+    })
+}
+
+async fn store(alias: &Arc<BackendAlias>, entry: &TaskEntry, task: NewTask) -> Result<TaskRecord> {
+    alias.check(&task, entry)?;
+    alias.backend().enqueue(vec![task]).await?.pop().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Backend,
+            "the backend was given one task and answered for none",
+        )
+    })
+}
+
+/// The id for programs and people, and beside it what comes next.
+fn say(
+    record: &TaskRecord,
+    alias: &BackendAlias,
+    session: &Session<'_>,
+    output: Output,
+) -> Result<(), Trouble> {
+    if output.is_json() {
+        return output.json(&record.to_json());
+    }
+    output.line(&record.id.to_string())?;
+    if record.status.is_finished() {
+        let ended = match (&record.return_value, record.errors.last()) {
+            (Some(value), _) => value.clone(),
+            (None, Some(error)) => error.failure.to_string(),
+            (None, None) => String::new(),
+        };
+        output.hint(&format!("it ran at once and is {}: {ended}", record.status));
+    } else if alias.backend().kind() == "dummy" {
+        output.hint("the dummy backend keeps it in the memory of this process, which ends now");
+    } else {
+        let backend = match alias.name() {
+            task_core::DEFAULT_ALIAS => String::new(),
+            name => format!(" --backend {name}"),
+        };
+        output.hint(&format!("{} show {}{backend}", session.program, record.id));
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Everything at once, by several processes on one file.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use conformance::played_worker::{PlayedWorker, succeeded};
+use task_backends::SqliteBackend;
+use task_core::{Cancellation, Filter, Page, PruneRule, TaskBackend};
+
+use super::{PATIENCE, number, opened, outside, place, task};
+
+/// How many tasks have ended, and how many there will be.
+struct Ended {
+    count: AtomicUsize,
+    all: usize,
+}
+
+impl Ended {
+    fn add(&self, more: usize) {
+        self.count.fetch_add(more, Ordering::SeqCst);
+    }
+
+    fn is_all(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == self.all
+    }
+}
+
+/// Enqueues so many tasks and cancels every tenth.
+async fn produce(store: Arc<SqliteBackend>, count: usize, ended: Arc<Ended>) {
+    for number in 0..count {
+        let id = task(&store).await.id;
+        if number % 10 == 0 && store.cancel(id).await.expect("it is there") == Cancellation::Canceled {
+            ended.add(1);
+        }
+    }
+}
+
+/// Claims and finishes until everything has ended.
+async fn work(store: Arc<SqliteBackend>, name: String, ended: Arc<Ended>) {
+    let backend: Arc<dyn TaskBackend> = store;
+    let worker = PlayedWorker::join(&backend, &name, PATIENCE).await;
+    while !ended.is_all() {
+        let claimed = worker.claim(13).await;
+        let ends: Vec<_> = claimed
+            .into_iter()
+            .map(|task| succeeded(task, "\"done\""))
+            .collect();
+        let count = ends.len();
+        worker.finish(ends).await;
+        ended.add(count);
+        worker.asked_to_stop().await;
+    }
+    worker.leave().await;
+}
+
+/// Looks at everything, and rescues and deletes what there is not, until everything has ended.
+async fn operate(store: Arc<SqliteBackend>, ended: Arc<Ended>) {
+    let (queue, admin) = (store.queue().expect("a face"), store.admin().expect("a face"));
+    let rule = PruneRule {
+        min_age: 100 * PATIENCE,
+        failed_min_age: None,
+        queues: Vec::new(),
+        dry_run: false,
+    };
+    while !ended.is_all() {
+        assert_eq!(queue.rescue(100).await.expect("can rescue").returned, 0);
+        assert_eq!(admin.prune(&rule).await.expect("can prune"), 0);
+        admin.counts().await.expect("can count");
+        let page = admin.list(&Filter::default(), &Page::default()).await;
+        assert!(page.expect("can list").tasks.len() <= 50);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_at_once_leaves_a_sound_file_with_nothing_left_over() {
+    let (_folder, path) = place();
+    let stores = [Arc::new(opened(&path).await), Arc::new(opened(&path).await)];
+    let ended = Arc::new(Ended {
+        count: AtomicUsize::new(0),
+        all: 400,
+    });
+    let mut busy = tokio::task::JoinSet::new();
+    for (number, store) in stores.iter().enumerate() {
+        for part in 0..2 {
+            busy.spawn(produce(store.clone(), 100, ended.clone()));
+            busy.spawn(work(store.clone(), format!("w-{number}-{part}"), ended.clone()));
+        }
+        busy.spawn(operate(store.clone(), ended.clone()));
+    }
+    busy.join_all().await;
+    let counts = stores[0]
+        .admin()
+        .expect("a face")
+        .counts()
+        .await
+        .expect("can count");
+    assert_eq!(counts.iter().map(|count| count.tasks).sum::<u64>(), 400);
+    assert!(
+        counts.iter().all(|count| count.status.is_finished()),
+        "{counts:?}"
+    );
+    for store in &stores {
+        store.close().await;
+    }
+    let mut connection = outside(&path).await;
+    let sound: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut connection)
+        .await
+        .expect("it can be checked");
+    assert_eq!(sound, "ok");
+    let left = "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM scheduled) \
+         + (SELECT count(*) FROM claim) + (SELECT count(*) FROM cancellation)";
+    assert_eq!(number(&mut connection, left).await, 0);
+}
