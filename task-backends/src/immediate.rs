@@ -80,7 +80,7 @@ impl ImmediateBackend {
                 record.return_value = Some(value);
             }
             Err(failure) => {
-                tracing::error!(task = %record.id, name = %record.name, %failure, "task failed");
+                tracing::error!(task = %record.id, name = %record.name, failure = ?failure.to_string(), "task failed");
                 record.status = TaskStatus::Failed;
                 record.errors.push(AttemptError {
                     attempt: record.attempts,

@@ -69,11 +69,12 @@ impl SqliteBackend {
     /// - [`ErrorKind::Corrupt`], [`ErrorKind::Unavailable`], [`ErrorKind::Backend`]: what
     ///   SQLite says about the file.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
+        // A look first: a file that is not ours stays as it is, to the byte.
+        Self::pending_migrations(&options).await?;
         let opener = Opener::new(&options);
         let mut connection = opener.connect(true).await?;
-        let applied = schema::migrate(&mut connection)
-            .await
-            .map_err(|error| error.at(options.path.display().to_string()))?;
+        let place = |error: Error| error.at(options.path.display().to_string());
+        let applied = schema::migrate(&mut connection).await.map_err(place)?;
         for migration in applied {
             tracing::info!(file = %options.path.display(), version = migration.version, "schema migrated");
         }
@@ -105,14 +106,14 @@ impl SqliteBackend {
     /// # Errors
     /// As [`SqliteBackend::open`].
     pub async fn pending_migrations(options: &SqliteOptions) -> Result<(i64, Vec<Migration>)> {
-        if !options.path.exists() {
+        // An empty file is what SQLite makes of one that is not there.
+        if std::fs::metadata(&options.path).map_or(true, |file| file.is_file() && file.len() == 0) {
             return Ok((0, schema::MIGRATIONS.to_vec()));
         }
-        let mut connection = Opener::new(options).connect(false).await?;
-        let version = schema::version(&mut connection).await?;
-        let pending = schema::pending(&mut connection)
-            .await
-            .map_err(|error| error.at(options.path.display().to_string()))?;
+        let place = |error: Error| error.at(options.path.display().to_string());
+        let mut connection = Opener::new(options).inspect().await?;
+        let version = schema::version(&mut connection).await.map_err(place)?;
+        let pending = schema::pending(&mut connection).await.map_err(place)?;
         connection.close().await.map_err(error::from_sqlx)?;
         Ok((version, pending))
     }

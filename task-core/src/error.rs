@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// The result of every fallible call of the framework.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,14 +76,16 @@ impl ErrorKind {
 
 /// Trouble of the framework: a kind to match on, a sentence to read, where it
 /// happened, what to do about it, and the error it came from.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     place: Option<String>,
     hint: Option<Cow<'static, str>>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -97,10 +100,15 @@ impl Error {
         }))
     }
 
-    /// Says where it happened: a file, a line, an alias, a task.
+    /// Says where it happened: a file, a line, an alias, a task. Said again further out,
+    /// both are kept.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
-        self.0.place = Some(place.into());
+        let outer = place.into();
+        self.0.place = Some(match self.0.place.take() {
+            Some(inner) => format!("{outer}, {inner}"),
+            None => outer,
+        });
         self
     }
 
@@ -114,7 +122,7 @@ impl Error {
     /// Keeps the error this one came from.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -146,8 +154,14 @@ impl fmt::Display for Error {
             write!(f, " (at {place})")?;
         }
         let mut source = self.source();
+        let mut said = self.0.message.clone().into_owned();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            // Many errors repeat what their source says.
+            let text = error.to_string();
+            if !said.contains(&text) {
+                write!(f, ": {text}")?;
+                said = text;
+            }
             source = error.source();
         }
         if let Some(hint) = &self.0.hint {
@@ -190,5 +204,12 @@ mod tests {
         );
         assert_eq!(error.kind(), ErrorKind::Settings);
         assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn an_outer_place_comes_before_the_inner_one_and_nothing_is_said_twice() {
+        let inner = Error::new(ErrorKind::Backend, "busy").because(std::io::Error::other("busy"));
+        let error = inner.at("line 3").at("tasks.toml");
+        assert_eq!(error.to_string(), "backend: busy (at tasks.toml, line 3)");
     }
 }

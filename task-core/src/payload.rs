@@ -60,7 +60,7 @@ pub fn decode<T: DeserializeOwned>(json: &str) -> Result<T, TaskFailure> {
     serde_json::from_str(json).map_err(|error| {
         TaskFailure::new(
             FailureKind::Arguments,
-            format!("the stored arguments do not fit the task: {error}"),
+            format!("the arguments do not fit the task: {error}"),
         )
         .of_type(std::any::type_name_of_val(&error))
     })

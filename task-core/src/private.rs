@@ -220,6 +220,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::needless_borrow,
+        reason = "written as the macro writes it, for every type of error"
+    )]
     fn the_error_keeps_as_much_as_its_type_offers() {
         struct Plain;
         impl Display for Plain {

@@ -81,7 +81,8 @@ pub struct TaskRecord {
     pub queue: Arc<str>,
     /// -100 to 100.
     pub priority: i32,
-    /// From when on it may run, where that was later than the moment it was enqueued.
+    /// From when on it may run, or run again, where that is later than the moment at which
+    /// it was enqueued.
     pub run_after: Option<Timestamp>,
     /// The arguments: a JSON object with the parameters' names.
     pub arguments: Arc<str>,

@@ -118,7 +118,7 @@ mod tests {
                 record.policy.max_lost = max_lost;
                 let claimed_at = record.enqueued_at;
                 Claimed {
-                    lease: Lease::new(record.id, number, position, [0, 0]),
+                    lease: Lease::new(record.id, number, position, [0; 3]),
                     record,
                     last_attempt: 1,
                     claimed_at,

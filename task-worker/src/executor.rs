@@ -49,7 +49,7 @@ impl Executor {
         };
         match &outcome {
             Ok(_) => tracing::debug!(task = %id, "task ended"),
-            Err(failure) => tracing::debug!(task = %id, %failure, "task ended"),
+            Err(failure) => tracing::debug!(task = %id, failure = ?failure.to_string(), "task ended"),
         }
         let running = self.slots.end(slot)?;
         let ended_at = later(running.started_at, running.started.elapsed());

@@ -323,11 +323,11 @@ impl Fetcher {
                 self.summary.succeeded += 1;
             }
             Outcome::Retry(failure, delay) => {
-                tracing::warn!(task = %id, %failure, ?delay, "task failed and runs again");
+                tracing::warn!(task = %id, failure = ?failure.to_string(), ?delay, "task failed and runs again");
                 self.summary.retried += 1;
             }
             Outcome::Failed(failure) => {
-                tracing::error!(task = %id, %failure, "task failed");
+                tracing::error!(task = %id, failure = ?failure.to_string(), "task failed");
                 self.summary.failed += 1;
             }
             Outcome::Canceled(_) => {
@@ -472,6 +472,7 @@ impl Fetcher {
         }
         // What ended just now is written down as usual; the rest ends here.
         self.helpers.executors.iter().for_each(AbortHandle::abort);
+        self.slots.abandon();
     }
 
     fn give_back(

@@ -112,7 +112,7 @@ mod tests {
         let shutdown = Shutdown::new();
         assert_eq!(shutdown.phase(), Phase::Running);
         shutdown.force();
-        shutdown.clone().stop();
+        shutdown.stop();
         assert!(shutdown.is_forced());
     }
 }

@@ -69,6 +69,8 @@ struct State {
     ended: Vec<Ended>,
     /// Whether tasks may start.
     is_open: bool,
+    /// The executors were ended by force: nobody comes back to report.
+    is_abandoned: bool,
     started: u64,
     /// Whether the fetcher wants to hear news.
     is_listening: bool,
@@ -98,6 +100,7 @@ impl Slots {
                 idle: Vec::new(),
                 ended: Vec::new(),
                 is_open: false,
+                is_abandoned: false,
                 started: 0,
                 is_listening: false,
             }),
@@ -188,7 +191,9 @@ impl Slots {
     /// Whether nothing runs (also not for a lease that was lost), waits, or was not taken.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.state();
-        state.backlog.len() == 0 && state.ended.is_empty() && state.idle.len() == state.running.len()
+        state.backlog.len() == 0
+            && state.ended.is_empty()
+            && (state.is_abandoned || state.idle.len() == state.running.len())
     }
 
     /// Adds a claimed batch, of which the store counts the first `starting` as started.
@@ -239,6 +244,11 @@ impl Slots {
     /// Takes out what runs: its lease is lost or given back, its end does not matter.
     pub(crate) fn take_running(&self) -> Vec<Running> {
         self.state().running.iter_mut().filter_map(Option::take).collect()
+    }
+
+    /// The executors are ended by force: from here on only what they reported counts.
+    pub(crate) fn abandon(&self) {
+        self.state().is_abandoned = true;
     }
 
     /// Tells these tasks to end, where they run here.

@@ -151,6 +151,19 @@ impl Opener {
             .map_err(|error| self.place(from_sqlx(error)))
     }
 
+    /// A connection that cannot change anything, not even how the file keeps its journal:
+    /// for a look at a file that may be another program's.
+    pub(crate) async fn inspect(&self) -> Result<SqliteConnection> {
+        let options = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        SqliteConnection::connect_with(&options)
+            .await
+            .map_err(|error| self.place(from_sqlx(error)))
+    }
+
     /// A pool of connections that only read.
     pub(crate) async fn readers(&self) -> Result<SqlitePool> {
         let options = self

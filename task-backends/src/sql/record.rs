@@ -12,7 +12,7 @@ use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
 
 /// Everything about tasks but who runs them now; `{tasks}` selects which.
-const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, t.due, t.enqueued_at, t.arguments, t.policy, \
+const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, coalesce(m.due, t.due) AS due, t.enqueued_at, t.arguments, t.policy, \
          r.status, r.attempt, w.id AS worker, r.started_at, r.finished_at, r.value, \
          (r.seq IS NULL AND (EXISTS (SELECT 1 FROM ready q WHERE q.lane = t.lane AND q.rank = t.rank \
                  AND q.due = coalesce(m.due, t.due) AND q.seq = t.seq) \

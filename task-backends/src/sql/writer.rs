@@ -396,17 +396,10 @@ async fn fill(transaction: &mut Transaction<'_>, group: &mut Group) -> Result<Ti
 
 /// Tells everybody in the group the same error.
 fn answer_all(group: Group, error: &Error) {
-    let again = || {
-        let copy = Error::new(error.kind(), error.message().to_owned()).because(error.to_string());
-        match error.advice() {
-            Some(advice) => copy.hint(advice.to_owned()),
-            None => copy,
-        }
-    };
     for enqueue in group.enqueues {
-        let _ = enqueue.reply.send(Err(again()));
+        let _ = enqueue.reply.send(Err(error.clone()));
     }
     for work in group.works {
-        work.answer(Err(again()));
+        work.answer(Err(error.clone()));
     }
 }
