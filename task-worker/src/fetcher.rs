@@ -7,20 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    AttemptError, BackendAlias, Claim, ClaimRequest, Error, ErrorKind, FailureKind, Finish, GivenBack,
-    Outcome, Progress, Registry, Result, TaskFailure, TaskId, TaskRecord, TaskStatus, Wake, WorkerInfo,
-    WorkerKey, signals,
+    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, FailureKind, GivenBack, Progress, Registry, Result,
+    TaskFailure, TaskId, TaskRecord, Wake, WorkerInfo, WorkerKey, signals,
 };
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 use crate::errand::{Errand, Report, Runner, Unwritten, pause_after};
 use crate::executor::Executor;
-use crate::heartbeat::{Pulse, beat};
+use crate::heartbeat::Pulse;
+use crate::helpers::Helpers;
 use crate::pace::Pace;
-use crate::rescuer::look_after_others;
+use crate::settled::{Settled, settle};
 use crate::shutdown::{Phase, Shutdown};
-use crate::slots::{Ended, Slots};
+use crate::slots::Slots;
 use crate::worker::{Summary, WorkerOptions};
 
 /// How long a worker that was forced tries to give its tasks back.
@@ -57,23 +55,6 @@ pub(crate) struct Fetcher {
     summary: Summary,
 }
 
-/// What goes on beside the fetcher. Ends with it.
-struct Helpers {
-    pulses: mpsc::Receiver<Pulse>,
-    pulse_sender: mpsc::Sender<Pulse>,
-    heartbeat: AbortHandle,
-    rescuer: AbortHandle,
-    executors: Vec<AbortHandle>,
-}
-
-impl Drop for Helpers {
-    fn drop(&mut self) {
-        self.heartbeat.abort();
-        self.rescuer.abort();
-        self.executors.iter().for_each(AbortHandle::abort);
-    }
-}
-
 impl Fetcher {
     /// Joins the backend and starts the slots, the heartbeat and the rescuer.
     pub(crate) async fn join(
@@ -98,17 +79,7 @@ impl Fetcher {
             limits: alias.limits(),
             slots: slots.clone(),
         };
-        let (pulse_sender, pulses) = mpsc::channel(16);
-        let heartbeat = beat(alias.clone(), key, options.lease, pulse_sender.clone());
-        let helpers = Helpers {
-            pulses,
-            pulse_sender,
-            heartbeat: tokio::spawn(heartbeat).abort_handle(),
-            rescuer: tokio::spawn(look_after_others(alias.clone(), options.lease)).abort_handle(),
-            executors: (0..options.concurrency)
-                .map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle())
-                .collect(),
-        };
+        let helpers = Helpers::start(&alias, key, &options, &executor);
         Ok(Self {
             names,
             runner: Runner::new(alias.clone()),
@@ -181,7 +152,7 @@ impl Fetcher {
                 () = slots.news(), if telling.is_none() => {}
                 Some(report) = poll(&mut telling) => { telling = None; self.hear(report); }
                 Some(report) = poll(&mut asking) => { asking = None; self.hear(report); }
-                Some(pulse) = self.helpers.pulses.recv() => self.feel(pulse),
+                Some(pulse) = self.helpers.pulse() => self.feel(pulse),
                 Ok(()) = phases.changed() => phase = *phases.borrow_and_update(),
                 () = &mut patience => {
                     if is_forced {
@@ -249,7 +220,13 @@ impl Fetcher {
         };
         let mut records = Vec::new();
         for ended in ended {
-            self.settle(ended, &mut progress.finished, &mut records);
+            match settle(ended, &self.info.id, &mut self.summary) {
+                Settled::Ended(finish, record) => {
+                    progress.finished.push(finish);
+                    records.extend(record);
+                }
+                Settled::Interrupted(task) => self.given_back.push(task),
+            }
         }
         Unwritten {
             progress: Arc::new(progress),
@@ -278,63 +255,6 @@ impl Fetcher {
             limit,
             starting: load.free.saturating_sub(load.waiting),
         })
-    }
-
-    /// Takes the end of a task.
-    fn settle(&mut self, ended: Ended, finished: &mut Vec<Finish>, records: &mut Vec<TaskRecord>) {
-        let Ended {
-            running,
-            outcome,
-            ended_at,
-            record,
-        } = ended;
-        if let Err(failure) = &outcome
-            && failure.kind == FailureKind::Interrupted
-        {
-            let interrupted = Some((running.started_at, failure.clone()));
-            return self.give_back(running.lease, running.attempt, running.last_attempt, interrupted);
-        }
-        let id = running.lease.id();
-        let outcome = Outcome::of(
-            outcome,
-            id,
-            &running.policy,
-            running.attempt,
-            running.last_attempt,
-        );
-        self.count(id, &outcome);
-        if let Some(record) = record {
-            records.extend(finished_record(record, &outcome, &self.info.id, ended_at));
-        }
-        finished.push(Finish {
-            lease: running.lease,
-            attempt: running.attempt,
-            last_attempt: running.last_attempt,
-            started_at: running.started_at,
-            ended_at,
-            outcome,
-        });
-    }
-
-    fn count(&mut self, id: TaskId, outcome: &Outcome) {
-        match outcome {
-            Outcome::Succeeded(_) => {
-                tracing::debug!(task = %id, "task succeeded");
-                self.summary.succeeded += 1;
-            }
-            Outcome::Retry(failure, delay) => {
-                tracing::warn!(task = %id, failure = ?failure.to_string(), ?delay, "task failed and runs again");
-                self.summary.retried += 1;
-            }
-            Outcome::Failed(failure) => {
-                tracing::error!(task = %id, failure = ?failure.to_string(), "task failed");
-                self.summary.failed += 1;
-            }
-            Outcome::Canceled(_) => {
-                tracing::info!(task = %id, "task canceled");
-                self.summary.canceled += 1;
-            }
-        }
     }
 
     /// Takes the answer to an errand.
@@ -382,14 +302,7 @@ impl Fetcher {
                 self.is_lost = false;
                 self.may_claim = true;
                 self.slots.open();
-                let beat = beat(
-                    self.alias.clone(),
-                    key,
-                    self.options.lease,
-                    self.helpers.pulse_sender.clone(),
-                );
-                self.helpers.heartbeat.abort();
-                self.helpers.heartbeat = tokio::spawn(beat).abort_handle();
+                self.helpers.beat_for(&self.alias, key, self.options.lease);
                 tracing::info!(worker = %self.info.id, "joined again");
             }
             Report::Joined(Err(error)) => {
@@ -471,7 +384,7 @@ impl Fetcher {
             self.give_back(running.lease, running.attempt, running.last_attempt, interrupted);
         }
         // What ended just now is written down as usual; the rest ends here.
-        self.helpers.executors.iter().for_each(AbortHandle::abort);
+        self.helpers.end_executors();
         self.slots.abandon();
     }
 
@@ -508,38 +421,4 @@ async fn poll(errand: &mut Option<Errand>) -> Option<Report> {
         Some(errand) => Some(errand.await),
         None => None,
     }
-}
-
-/// The record of a task that ended now; `None` when it runs again.
-fn finished_record(
-    mut record: TaskRecord,
-    outcome: &Outcome,
-    worker_id: &str,
-    now: task_core::Timestamp,
-) -> Option<TaskRecord> {
-    let failure = match outcome {
-        Outcome::Succeeded(value) => {
-            record.status = TaskStatus::Successful;
-            record.return_value = Some(value.clone());
-            None
-        }
-        Outcome::Failed(failure) => {
-            record.status = TaskStatus::Failed;
-            Some(failure)
-        }
-        Outcome::Canceled(failure) => {
-            record.status = TaskStatus::Canceled;
-            Some(failure)
-        }
-        Outcome::Retry(..) => return None,
-    };
-    record.finished_at = Some(now);
-    record.errors.extend(failure.map(|failure| AttemptError {
-        attempt: record.attempts,
-        worker_id: worker_id.to_owned(),
-        started_at: record.last_attempted_at.unwrap_or(now),
-        ended_at: now,
-        failure: failure.clone(),
-    }));
-    Some(record)
 }

@@ -1,0 +1,72 @@
+//! What goes on beside the fetcher: the executors, the heartbeat, the rescuer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use task_core::{BackendAlias, WorkerKey};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::executor::Executor;
+use crate::heartbeat::{Pulse, beat};
+use crate::rescuer::look_after_others;
+use crate::worker::WorkerOptions;
+
+/// How many pulses may wait for the fetcher.
+const PULSES: usize = 16;
+
+/// The tasks of the runtime that serve one fetcher. They end with it.
+pub(crate) struct Helpers {
+    pulses: mpsc::Receiver<Pulse>,
+    pulse_sender: mpsc::Sender<Pulse>,
+    heartbeat: AbortHandle,
+    rescuer: AbortHandle,
+    executors: Vec<AbortHandle>,
+}
+
+impl Helpers {
+    /// Starts them all.
+    pub(crate) fn start(
+        alias: &Arc<BackendAlias>,
+        key: WorkerKey,
+        options: &WorkerOptions,
+        executor: &Executor,
+    ) -> Self {
+        let (pulse_sender, pulses) = mpsc::channel(PULSES);
+        let heartbeat = beat(alias.clone(), key, options.lease, pulse_sender.clone());
+        let executors =
+            (0..options.concurrency).map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle());
+        Self {
+            pulses,
+            pulse_sender,
+            heartbeat: tokio::spawn(heartbeat).abort_handle(),
+            rescuer: tokio::spawn(look_after_others(alias.clone(), options.lease)).abort_handle(),
+            executors: executors.collect(),
+        }
+    }
+
+    /// Lets the heart beat for another lease.
+    pub(crate) fn beat_for(&mut self, alias: &Arc<BackendAlias>, key: WorkerKey, lease: Duration) {
+        self.heartbeat.abort();
+        let heartbeat = beat(alias.clone(), key, lease, self.pulse_sender.clone());
+        self.heartbeat = tokio::spawn(heartbeat).abort_handle();
+    }
+
+    /// Waits for what the heartbeat has to say.
+    pub(crate) async fn pulse(&mut self) -> Option<Pulse> {
+        self.pulses.recv().await
+    }
+
+    /// Drops what runs, where it can be dropped.
+    pub(crate) fn end_executors(&self) {
+        self.executors.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        self.heartbeat.abort();
+        self.rescuer.abort();
+        self.end_executors();
+    }
+}

@@ -1,0 +1,111 @@
+//! What the end of an attempt means: for the store, for the summary, for those who listen
+//! to signals.
+
+use task_core::{
+    AttemptError, FailureKind, Finish, GivenBack, Outcome, TaskId, TaskRecord, TaskStatus, Timestamp,
+};
+
+use crate::slots::Ended;
+use crate::worker::Summary;
+
+/// What becomes of an attempt that ended.
+pub(crate) enum Settled {
+    /// The store is told; with the record to announce once it knows, where somebody
+    /// listens and the task is at its end.
+    Ended(Finish, Option<TaskRecord>),
+    /// It did not come to an end of its own, and goes back.
+    Interrupted(GivenBack),
+}
+
+/// Says what becomes of an attempt, by the task's stored policy, and counts it.
+pub(crate) fn settle(ended: Ended, worker_id: &str, summary: &mut Summary) -> Settled {
+    let Ended {
+        running,
+        outcome,
+        ended_at,
+        record,
+    } = ended;
+    let (attempt, last_attempt, started_at) = (running.attempt, running.last_attempt, running.started_at);
+    if let Err(failure) = &outcome
+        && failure.kind == FailureKind::Interrupted
+    {
+        summary.given_back += 1;
+        let interrupted = Some((started_at, failure.clone()));
+        return Settled::Interrupted(GivenBack {
+            lease: running.lease,
+            attempt,
+            last_attempt,
+            interrupted,
+        });
+    }
+    let id = running.lease.id();
+    let outcome = Outcome::of(outcome, id, &running.policy, attempt, last_attempt);
+    count(id, &outcome, summary);
+    let record = record.and_then(|record| finished_record(record, &outcome, worker_id, ended_at));
+    Settled::Ended(
+        Finish {
+            lease: running.lease,
+            attempt,
+            last_attempt,
+            started_at,
+            ended_at,
+            outcome,
+        },
+        record,
+    )
+}
+
+fn count(id: TaskId, outcome: &Outcome, summary: &mut Summary) {
+    match outcome {
+        Outcome::Succeeded(_) => {
+            tracing::debug!(task = %id, "task succeeded");
+            summary.succeeded += 1;
+        }
+        Outcome::Retry(failure, delay) => {
+            tracing::warn!(task = %id, failure = ?failure.to_string(), ?delay, "task failed and runs again");
+            summary.retried += 1;
+        }
+        Outcome::Failed(failure) => {
+            tracing::error!(task = %id, failure = ?failure.to_string(), "task failed");
+            summary.failed += 1;
+        }
+        Outcome::Canceled(_) => {
+            tracing::info!(task = %id, "task canceled");
+            summary.canceled += 1;
+        }
+    }
+}
+
+/// The record of a task that ended now; `None` when it runs again.
+pub(crate) fn finished_record(
+    mut record: TaskRecord,
+    outcome: &Outcome,
+    worker_id: &str,
+    now: Timestamp,
+) -> Option<TaskRecord> {
+    let failure = match outcome {
+        Outcome::Succeeded(value) => {
+            record.status = TaskStatus::Successful;
+            record.return_value = Some(value.clone());
+            None
+        }
+        Outcome::Failed(failure) => {
+            record.status = TaskStatus::Failed;
+            Some(failure)
+        }
+        Outcome::Canceled(failure) => {
+            record.status = TaskStatus::Canceled;
+            Some(failure)
+        }
+        Outcome::Retry(..) => return None,
+    };
+    record.finished_at = Some(now);
+    record.errors.extend(failure.map(|failure| AttemptError {
+        attempt: record.attempts,
+        worker_id: worker_id.to_owned(),
+        started_at: record.last_attempted_at.unwrap_or(now),
+        ended_at: now,
+        failure: failure.clone(),
+    }));
+    Some(record)
+}
