@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conformance::tasks::{
-    count_letters, echo, introspect, letters, oversleep, panic_with, refuse, refuse_thrice,
-};
+use conformance::tasks::{echo, introspect, letters, oversleep, panic_with, refuse, refuse_thrice, shout};
 use conformance::{Fixture, Heard, Store, conformance};
 use task_backends::ImmediateBackend;
 use task_core::signals::{TASK_ENQUEUED, TASK_FINISHED, TASK_STARTED};
@@ -58,8 +56,11 @@ async fn a_task_has_run_when_enqueue_returns() {
     let result = echo::new("hello").enqueue_on(&fresh()).await.expect("accepted");
     assert_eq!(result.status(), TaskStatus::Successful);
     assert_eq!(result.return_value().expect("it ran"), "hello");
-    let blocking = count_letters::new("four").enqueue_on(&fresh()).await;
-    assert_eq!(blocking.expect("accepted").return_value().expect("it ran"), 4);
+    let blocking = shout::new("four").enqueue_on(&fresh()).await;
+    assert_eq!(
+        blocking.expect("accepted").return_value().expect("it ran"),
+        "four!"
+    );
 }
 
 #[tokio::test]

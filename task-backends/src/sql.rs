@@ -14,6 +14,7 @@ mod error;
 mod finish;
 mod lanes;
 mod list;
+mod listed;
 mod open;
 mod record;
 mod schema;

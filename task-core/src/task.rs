@@ -1,7 +1,10 @@
 //! A defined task and one call of it.
 
 use std::fmt;
+use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -189,31 +192,66 @@ pub async fn enqueue_many_on<T: Task>(
         prepared.push((task, alias));
     }
     drop(calls);
+    // A backend that runs tasks on the spot runs them in their order.
+    let is_kept = prepared
+        .iter()
+        .all(|(_, alias)| alias.backend().capabilities().durable);
+    let at_once = if is_kept { CHUNKS_UNDER_WAY } else { 1 };
+    let mut chunks = into_chunks(prepared).into_iter();
+    let mut under_way = FuturesOrdered::new();
     let mut results = Vec::with_capacity(total);
-    let mut waiting = prepared.into_iter().peekable();
-    while let Some((first, alias)) = waiting.next() {
-        let mut chunk = Vec::with_capacity(ENQUEUE_CHUNK.min(total));
-        chunk.push(first);
-        while chunk.len() < ENQUEUE_CHUNK
-            && let Some((task, _)) = waiting.next_if(|(_, next)| std::sync::Arc::ptr_eq(next, alias))
+    let mut failed = None;
+    loop {
+        // The next chunk is on its way while this one is written; after a failure no new one.
+        while under_way.len() < at_once
+            && failed.is_none()
+            && let Some((chunk, alias)) = chunks.next()
         {
-            chunk.push(task);
+            under_way.push_back(store_chunk(chunk, alias));
         }
-        let expected = chunk.len();
-        let records = alias.backend().enqueue(chunk).await.map_err(|error| {
-            let accepted = results.len();
-            error.at(format!("after {accepted} of {total} tasks were stored"))
-        })?;
-        if records.len() != expected {
-            return Err(lost_count(expected, records.len()));
+        match under_way.next().await {
+            Some(Ok(stored)) => results.extend(stored),
+            Some(Err(error)) => failed = failed.or(Some(error)),
+            None => break,
         }
-        results.extend(
-            records
-                .into_iter()
-                .map(|record| TaskResult::new(record, alias.clone())),
-        );
     }
-    Ok(results)
+    match failed {
+        Some(error) => Err(error.at(format!("{} of {total} tasks were stored", results.len()))),
+        None => Ok(results),
+    }
+}
+
+/// How many chunks are handed to a store before the first is answered.
+const CHUNKS_UNDER_WAY: usize = 2;
+
+/// Neighbours of one backend together, at most [`ENQUEUE_CHUNK`].
+fn into_chunks(tasks: Vec<(NewTask, &Arc<BackendAlias>)>) -> Vec<(Vec<NewTask>, Arc<BackendAlias>)> {
+    let mut chunks: Vec<(Vec<NewTask>, Arc<BackendAlias>)> = Vec::new();
+    let mut left = tasks.len();
+    for (task, alias) in tasks {
+        match chunks.last_mut() {
+            Some((chunk, of)) if Arc::ptr_eq(of, alias) && chunk.len() < ENQUEUE_CHUNK => chunk.push(task),
+            _ => {
+                let mut chunk = Vec::with_capacity(left.min(ENQUEUE_CHUNK));
+                chunk.push(task);
+                chunks.push((chunk, alias.clone()));
+            }
+        }
+        left -= 1;
+    }
+    chunks
+}
+
+async fn store_chunk<O>(chunk: Vec<NewTask>, alias: Arc<BackendAlias>) -> Result<Vec<TaskResult<O>>> {
+    let expected = chunk.len();
+    let records = alias.backend().enqueue(chunk).await?;
+    if records.len() != expected {
+        return Err(lost_count(expected, records.len()));
+    }
+    Ok(records
+        .into_iter()
+        .map(|record| TaskResult::new(record, alias.clone()))
+        .collect())
 }
 
 fn lost_count(expected: usize, got: usize) -> Error {

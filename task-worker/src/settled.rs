@@ -9,6 +9,10 @@ use crate::slots::Ended;
 use crate::worker::Summary;
 
 /// What becomes of an attempt that ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly always the large one, and only passed on once"
+)]
 pub(crate) enum Settled {
     /// The store is told; with the record to announce once it knows, where somebody
     /// listens and the task is at its end.

@@ -36,6 +36,7 @@
 //! of a case here, in the same words; a unit test of this crate compares them.
 
 pub mod durable;
+pub mod executions;
 pub mod faces;
 pub mod forgetful;
 mod heard;

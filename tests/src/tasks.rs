@@ -45,8 +45,8 @@ pub async fn oversleep() {
 
 /// Is not async.
 #[task]
-pub fn count_letters(text: String) -> usize {
-    text.chars().count()
+pub fn shout(text: String) -> String {
+    text + "!"
 }
 
 /// Says what it knows of itself: its id, its attempt, its status.

@@ -70,7 +70,7 @@ CREATE TABLE claim (
     claimed_at INTEGER NOT NULL,
     started    INTEGER NOT NULL,               -- tasks at positions below this may have begun
     remaining  INTEGER NOT NULL,               -- tasks that have not ended
-    tasks      TEXT NOT NULL                   -- JSON: seq, attempt, last_attempt of each in turn
+    tasks      TEXT NOT NULL                   -- 12,13,15:1:4 - seq[:attempt:last_attempt] in order of starting
 ) STRICT;
 CREATE INDEX claim_worker ON claim (worker);
 

@@ -9,6 +9,7 @@ use task_core::{GivenBack, Rescued, Result, RetryPolicy, TaskFailure};
 use super::claim::{count, json, parse};
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, Standing, failure_text, insert_attempt, lost, standing};
+use super::listed::{self, Listed};
 use super::record::read_policy;
 use super::script::{Rows, Value};
 use super::writer::{Transaction, Work};
@@ -90,14 +91,18 @@ async fn strike_off(transaction: &mut Transaction<'_>, batch: i64, seqs: &BTreeS
         .fetch("SELECT tasks FROM claim WHERE id = ?", [batch.into()])
         .await?;
     let Some(row) = rows.first() else { return Ok(()) };
-    let mut listed: Vec<i64> = parse(row.try_get(0).map_err(from_sqlx)?)?;
+    let mut list = listed::read(row.try_get(0).map_err(from_sqlx)?)?;
     // The list keeps its length, because positions in it say what was started.
-    for task in listed.chunks_exact_mut(3).filter(|task| seqs.contains(&task[0])) {
-        task[0] = 0;
+    for task in list.iter_mut().filter(|task| seqs.contains(&task.seq)) {
+        task.seq = 0;
     }
     transaction.run(
         "UPDATE claim SET tasks = ?, remaining = remaining - ? WHERE id = ?",
-        [json(&listed)?.into(), count(seqs.len()).into(), batch.into()],
+        [
+            listed::write(&list).into(),
+            count(seqs.len()).into(),
+            batch.into(),
+        ],
     );
     transaction.run(
         "DELETE FROM claim WHERE remaining <= 0 AND id = ?",
@@ -137,7 +142,7 @@ impl Work for RescueWork {
                 .await?;
             let Some(row) = rows.first() else { break };
             let claim = LostClaim::read(row)?;
-            left = left.saturating_sub(claim.tasks.len() / 3);
+            left = left.saturating_sub(claim.tasks.len());
             let (returned, failed) = claim.take(transaction).await?;
             rescued.returned += returned;
             rescued.failed += failed;
@@ -153,7 +158,7 @@ struct LostClaim {
     worker_name: String,
     claimed_at: i64,
     started: u32,
-    tasks: Vec<i64>,
+    tasks: Vec<Listed>,
 }
 
 impl LostClaim {
@@ -164,7 +169,7 @@ impl LostClaim {
             worker_name: row.try_get("name").map_err(from_sqlx)?,
             claimed_at: row.try_get("claimed_at").map_err(from_sqlx)?,
             started: row.try_get("started").map_err(from_sqlx)?,
-            tasks: parse(row.try_get("tasks").map_err(from_sqlx)?)?,
+            tasks: listed::read(row.try_get("tasks").map_err(from_sqlx)?)?,
         })
     }
 
@@ -172,15 +177,13 @@ impl LostClaim {
     /// worker still has to say about it is refused.
     async fn take(self, transaction: &mut Transaction<'_>) -> Result<(usize, usize)> {
         let ended = self.ended(transaction).await?;
-        let losses = Histories::read(transaction, self.tasks.chunks_exact(3).map(|task| task[0])).await?;
+        let losses = Histories::read(transaction, self.tasks.iter().map(|task| task.seq)).await?;
         let mut returning = Vec::new();
-        for (position, task) in (0_u32..).zip(self.tasks.chunks_exact(3)) {
-            let seq = task[0];
+        for (position, task) in (0_u32..).zip(&self.tasks) {
+            let seq = task.seq;
             if seq == 0 || ended.contains(&seq) {
                 continue;
             }
-            let number =
-                |number: i64| u32::try_from(number).map_err(|_| corrupt(format!("an attempt of {number}")));
             let started = if position < self.started {
                 let (policy, before) = losses.of(seq)?;
                 let failure = lost(&self.worker_name, before + 1, policy.max_lost);
@@ -192,8 +195,8 @@ impl LostClaim {
                 seq,
                 batch: self.id,
                 worker: self.worker,
-                attempt: number(task[1])?,
-                last_attempt: number(task[2])?,
+                attempt: task.attempt,
+                last_attempt: task.last_attempt,
                 started,
             });
         }
@@ -209,7 +212,7 @@ impl LostClaim {
 
     /// The tasks of this claim that ended or went on to a retry.
     async fn ended(&self, transaction: &mut Transaction<'_>) -> Result<BTreeSet<i64>> {
-        let seqs: Vec<i64> = self.tasks.chunks_exact(3).map(|task| task[0]).collect();
+        let seqs: Vec<i64> = self.tasks.iter().map(|task| task.seq).collect();
         let seqs = json(&seqs)?;
         let query = "SELECT json_group_array(s.value) FROM json_each(?) s \
              WHERE EXISTS (SELECT 1 FROM result r WHERE r.seq = s.value) \

@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use task_core::{Claim, ClaimRequest, Claimed, Error, ErrorKind, Lease, NewTask, Result, TaskId, Timestamp};
 
 use super::error::{corrupt, from_sqlx};
+use super::listed::ENTRY;
 use super::record::{read_policy, timestamp};
 use super::script::Value;
 use super::writer::{Transaction, Work};
@@ -58,11 +59,10 @@ const OF_LANES: &str = "SELECT r.lane, r.rank, r.due, r.seq, r.attempt, r.last_a
 
 /// Writes the claim down: before a worker, a time and how many start at once.
 const CLAIM: &str = "INSERT INTO claim (worker, claimed_at, started, remaining, tasks) \
-     SELECT ?, ?, min(?, count(*)), count(*), \
-         '[' || group_concat(seq || ',' || attempt || ',' || last_attempt) || ']' FROM ";
-/// The place of the last one: what stands up to there in these lanes is taken.
-const LAST: &str = "SELECT rank, due, seq FROM ";
-const LAST_ONE: &str = " ORDER BY rank DESC, due DESC, seq DESC LIMIT 1";
+     SELECT ?, ?, min(?, count(*)), count(*), ";
+/// The place of the last one to take of one lane; nothing when the lane has fewer.
+const LAST_OF_ONE_LANE: &str =
+    "SELECT rank, due, seq FROM ready WHERE lane = ? ORDER BY rank, due, seq LIMIT 1 OFFSET ?";
 /// Everything about the claimed tasks in one row: reading many small rows costs more than
 /// parsing one text.
 const READ: &str = "SELECT (SELECT max(id) FROM claim) AS claim, json_group_array(json_array( \
@@ -70,7 +70,8 @@ const READ: &str = "SELECT (SELECT max(id) FROM claim) AS claim, json_group_arra
      t.arguments, t.policy)) AS tasks FROM ";
 const READ_TASKS: &str = " r CROSS JOIN task t ON t.seq = r.seq";
 /// What is taken of a lane is always its beginning.
-const DELETE: &str =
+const DELETE_OF_ONE_LANE: &str = "DELETE FROM ready WHERE lane = ? AND (rank, due, seq) <= (?, ?, ?)";
+const DELETE_OF_LANES: &str =
     "DELETE FROM ready WHERE lane IN (SELECT value FROM json_each(?)) AND (rank, due, seq) <= (?, ?, ?)";
 
 /// Who ran these tasks before, and when.
@@ -87,6 +88,13 @@ struct Place {
 }
 
 impl Place {
+    /// Behind everything.
+    const LAST: Self = Self {
+        rank: i64::MAX,
+        due: i64::MAX,
+        seq: i64::MAX,
+    };
+
     fn read(row: &SqliteRow) -> Result<Self> {
         Ok(Self {
             rank: row.try_get("rank").map_err(from_sqlx)?,
@@ -161,7 +169,7 @@ impl Work for ClaimWork {
         let claim = [taken.worker.into(), now.into(), count(request.starting).into()];
         let selection = match taken.heads.as_slice() {
             [] => return Ok(taken),
-            [head] => Selection::of_one_lane(head, request.limit)?,
+            [head] => Selection::of_one_lane(transaction, head, request.limit).await?,
             heads => Selection::up_to(heads, last_place(transaction, heads, request.limit).await?)?,
         };
         selection.take(transaction, claim, taken).await
@@ -248,35 +256,36 @@ fn lanes(heads: &[Head]) -> Result<String> {
 struct Selection {
     select: &'static str,
     values: Vec<Value>,
-    lanes: String,
-    /// The last one, where that is known beforehand.
-    last: Option<Place>,
+    delete: &'static str,
+    /// One lane's number, or a list of them.
+    lanes: Value,
+    /// What stands up to here in these lanes is taken.
+    last: Place,
 }
 
 impl Selection {
-    fn of_one_lane(head: &Head, limit: usize) -> Result<Self> {
-        let lanes = lanes(std::slice::from_ref(head))?;
+    async fn of_one_lane(transaction: &mut Transaction<'_>, head: &Head, limit: usize) -> Result<Self> {
+        let rows = transaction
+            .fetch(LAST_OF_ONE_LANE, [head.lane.into(), count(limit - 1).into()])
+            .await?;
         Ok(Self {
             select: OF_ONE_LANE,
             values: vec![head.lane.into(), count(limit).into()],
-            lanes,
-            last: None,
+            delete: DELETE_OF_ONE_LANE,
+            lanes: head.lane.into(),
+            last: rows.first().map_or(Ok(Place::LAST), Place::read)?,
         })
     }
 
     fn up_to(heads: &[Head], last: Place) -> Result<Self> {
-        let lanes = lanes(heads)?;
-        let values = vec![
-            lanes.as_str().into(),
-            last.rank.into(),
-            last.due.into(),
-            last.seq.into(),
-        ];
+        let lanes: Value = lanes(heads)?.into();
+        let values = vec![lanes.clone(), last.rank.into(), last.due.into(), last.seq.into()];
         Ok(Self {
             select: OF_LANES,
             values,
+            delete: DELETE_OF_LANES,
             lanes,
-            last: Some(last),
+            last,
         })
     }
 
@@ -288,21 +297,8 @@ impl Selection {
         mut taken: Taken,
     ) -> Result<Taken> {
         let select = self.select;
-        let last = match self.last {
-            Some(last) => last,
-            None => {
-                let query = format!("{LAST} ({select}) {LAST_ONE}");
-                let rows = transaction.fetch(&query, self.values.clone()).await?;
-                Place::read(
-                    rows.first()
-                        .ok_or_else(|| corrupt("a lane with a first task has none"))?,
-                )?
-            }
-        };
-        transaction.run(
-            &format!("{CLAIM} ({select})"),
-            claim.into_iter().chain(self.values.clone()),
-        );
+        let write = format!("{CLAIM} group_concat({ENTRY}) FROM ({select})");
+        transaction.run(&write, claim.into_iter().chain(self.values.clone()));
         let rows = transaction
             .fetch(&format!("{READ} ({select}) {READ_TASKS}"), self.values)
             .await?;
@@ -312,14 +308,10 @@ impl Selection {
         taken.batch = row.try_get("claim").map_err(from_sqlx)?;
         taken.tasks = row.try_get("tasks").map_err(from_sqlx)?;
         // Goes with the commit.
+        let last = self.last;
         transaction.run(
-            DELETE,
-            [
-                self.lanes.into(),
-                last.rank.into(),
-                last.due.into(),
-                last.seq.into(),
-            ],
+            self.delete,
+            [self.lanes, last.rank.into(), last.due.into(), last.seq.into()],
         );
         Ok(taken)
     }

@@ -9,6 +9,7 @@ use task_core::{Count, Error, ErrorKind, Filter, Page, Result, TaskPage, TaskSta
 use super::claim::{count, json, parse};
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
+use super::listed;
 use super::record::{CLAIMS, of_seqs};
 
 /// One page of the tasks a filter selects, the one enqueued last first.
@@ -138,14 +139,14 @@ async fn select(
 
 /// The numbers of all tasks that are claimed and have not ended.
 async fn running_seqs(connection: &mut SqliteConnection) -> Result<Vec<i64>> {
-    let mut listed = Vec::new();
+    let mut claimed = Vec::new();
     for row in sqlx::query(CLAIMS)
         .fetch_all(&mut *connection)
         .await
         .map_err(from_sqlx)?
     {
-        let tasks: Vec<i64> = parse(row.try_get("tasks").map_err(from_sqlx)?)?;
-        listed.extend(tasks.chunks_exact(3).map(|task| task[0]).filter(|seq| *seq > 0));
+        let tasks = listed::read(row.try_get("tasks").map_err(from_sqlx)?)?;
+        claimed.extend(tasks.iter().map(|task| task.seq).filter(|seq| *seq > 0));
     }
     // A task of a claim's list has ended when it has a result, and goes back to wait
     // for a retry while its batch goes on.
@@ -156,7 +157,7 @@ async fn running_seqs(connection: &mut SqliteConnection) -> Result<Vec<i64>> {
                  AND q.due = coalesce(m.due, t.due) AND q.seq = t.seq) \
            AND NOT EXISTS (SELECT 1 FROM scheduled d WHERE d.due = coalesce(m.due, t.due) AND d.seq = t.seq)";
     let row = sqlx::query(query)
-        .bind(json(&listed)?)
+        .bind(json(&claimed)?)
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;

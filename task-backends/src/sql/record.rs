@@ -10,6 +10,7 @@ use task_core::{AttemptError, Result, RetryPolicy, TaskFailure, TaskId, TaskReco
 use super::claim::parse;
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
+use super::listed;
 
 /// Everything about tasks but who runs them now; `{tasks}` selects which.
 const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, coalesce(m.due, t.due) AS due, t.enqueued_at, t.arguments, t.policy, \
@@ -102,12 +103,8 @@ async fn running(connection: &mut SqliteConnection) -> Result<BTreeMap<i64, (Str
     {
         let worker: String = row.try_get("worker").map_err(from_sqlx)?;
         let claimed_at = timestamp(row.try_get("claimed_at").map_err(from_sqlx)?)?;
-        let tasks: Vec<i64> = parse(row.try_get("tasks").map_err(from_sqlx)?)?;
-        running.extend(
-            tasks
-                .chunks_exact(3)
-                .map(|task| (task[0], (worker.clone(), claimed_at))),
-        );
+        let tasks = listed::read(row.try_get("tasks").map_err(from_sqlx)?)?;
+        running.extend(tasks.iter().map(|task| (task.seq, (worker.clone(), claimed_at))));
     }
     Ok(running)
 }

@@ -1,0 +1,99 @@
+//! Many tasks, several workers, some of them killed.
+
+use std::time::Instant;
+
+use conformance::executions::slow_record;
+use task_core::TaskOptions;
+
+use crate::system::{PATIENCE, Place, Process, Random, Signal};
+
+/// Short, so that what a killed worker held is missed for a moment only.
+const FLAGS: [&str; 2] = ["--lease", "2s"];
+
+fn named(workers: &[&Process]) -> Vec<(String, u32)> {
+    let each = workers.iter();
+    each.map(|worker| (worker.name().to_owned(), worker.pid())).collect()
+}
+
+/// How many tasks the store believes this worker to hold.
+async fn held(place: &Place, worker: &str) -> u64 {
+    let alias = place.backends().get("default").expect("the only one");
+    let admin = alias.backend().admin().expect("a store has a face for operators");
+    let workers = admin.workers().await.expect("workers can be listed");
+    let held = workers.iter().find(|known| known.id == worker);
+    held.map_or(0, |known| known.claimed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_tasks_end_successful_though_two_of_four_workers_are_killed() {
+    const TASKS: u32 = 100_000;
+    let began = Instant::now();
+    let place = Place::new().await;
+    place.enqueue_records(TASKS).await;
+    let enqueued = began.elapsed();
+    let mut workers: Vec<Process> = (0..4)
+        .map(|number| place.worker(&format!("worker-{number}"), &FLAGS))
+        .collect();
+    let mut killed = Vec::new();
+    for (victim, own) in [(0, 4_000), (1, 8_000)] {
+        let victim = &mut workers[victim];
+        place.ledger().reaches_by(victim.pid(), own).await;
+        victim.kill();
+        let held = held(&place, victim.name()).await;
+        println!("{} killed after {own} executions, holding {held}", victim.name());
+        assert!(held > 0, "it was killed in the middle of its work");
+        killed.push(victim.pid());
+    }
+    place.all_end().await;
+    let drained = began.elapsed() - enqueued;
+
+    let ledger = place.ledger().read();
+    print!("{}", ledger.summary(&named(&workers.iter().collect::<Vec<_>>())));
+    println!("{TASKS} tasks enqueued in {enqueued:?}, ended {drained:?} later");
+    assert_eq!(ledger.tasks(), TASKS as usize);
+    assert!(ledger.most() <= 1 + killed.len());
+    place.assert_exact(&killed).await;
+    place.assert_clean().await;
+    for worker in &mut workers[2..] {
+        assert!(worker.is_alive());
+        worker.send(Signal::TERM);
+        assert_eq!(worker.exits_within(PATIENCE).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_kills_at_random_moments_leave_an_exact_ledger() {
+    const TASKS: u32 = 5_000;
+    const KILLS: usize = 10;
+    let mut random = Random::new();
+    let place = Place::new().await;
+    // Whoever is unlucky often enough would end FAILED, which another test shows.
+    let unlucky = TaskOptions::default().max_lost(u32::MAX);
+    let calls = (0..TASKS).map(|number| slow_record::new(number, u64::from(number % 7)).using(unlucky.clone()));
+    place.enqueue(calls).await;
+
+    let flags = ["--lease", "1s", "--concurrency", "20"];
+    let mut workers: Vec<Process> = (0..3)
+        .map(|number| place.worker(&format!("worker-{number}"), &flags))
+        .collect();
+    let mut dead: Vec<Process> = Vec::new();
+    let share = TASKS as usize / (KILLS + 1);
+    for kill in 0..KILLS {
+        let moment = kill * share + random.among(1..share);
+        place.ledger().reaches(moment).await;
+        let next = place.worker(&format!("worker-{}", 3 + kill), &flags);
+        let mut victim = std::mem::replace(&mut workers[random.among(0..3)], next);
+        victim.kill();
+        dead.push(victim);
+    }
+    place.all_end().await;
+
+    let all: Vec<&Process> = dead.iter().chain(&workers).collect();
+    let ledger = place.ledger().read();
+    print!("{}", ledger.summary(&named(&all)));
+    assert_eq!(ledger.tasks(), TASKS as usize);
+    let killed: Vec<u32> = dead.iter().map(Process::pid).collect();
+    place.assert_exact(&killed).await;
+    place.assert_clean().await;
+    assert!(workers.iter_mut().all(Process::is_alive));
+}

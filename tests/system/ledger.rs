@@ -1,0 +1,152 @@
+//! Which task was executed how often, and by which processes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use conformance::executions::{LINE_BYTES, ledger_in};
+
+use super::eventually;
+
+/// The file in which every execution is one line.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    path: PathBuf,
+}
+
+impl Reader {
+    /// The ledger of this folder, which need not be there yet.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            path: ledger_in(folder),
+        }
+    }
+
+    /// How many executions began so far.
+    pub fn len(&self) -> usize {
+        let bytes = self.path.metadata().map_or(0, |data| data.len());
+        usize::try_from(bytes).expect("a file of this machine") / LINE_BYTES
+    }
+
+    /// Returns when so many executions have begun.
+    pub async fn reaches(&self, executions: usize) {
+        eventually(&format!("{executions} executions"), async || match self.len() {
+            len if len >= executions => Ok(()),
+            len => Err(format!("{len}")),
+        })
+        .await;
+    }
+
+    /// Returns when this process has begun so many.
+    pub async fn reaches_by(&self, pid: u32, executions: usize) {
+        let (mut read, mut count) = (0, 0);
+        eventually(&format!("{executions} executions by {pid}"), async || {
+            let (lines, bytes) = self.lines_from(read);
+            read += bytes;
+            count += lines.iter().filter(|line| line.pid == pid).count();
+            if count >= executions {
+                Ok(())
+            } else {
+                Err(format!("{count} of {}", self.len()))
+            }
+        })
+        .await;
+    }
+
+    /// Everything that was written so far.
+    pub fn read(&self) -> Ledger {
+        let mut ledger = Ledger::default();
+        for line in self.lines_from(0).0 {
+            ledger.pids.entry(line.id).or_default().push(line.pid);
+            ledger.numbers.entry(line.number).or_default().push(line.pid);
+        }
+        ledger
+    }
+
+    /// The whole lines from this byte on, and how many bytes they are.
+    fn lines_from(&self, start: u64) -> (Vec<Line>, u64) {
+        let Ok(mut file) = File::open(&self.path) else {
+            return (Vec::new(), 0);
+        };
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(start)).expect("the ledger can be read");
+        file.read_to_end(&mut bytes).expect("the ledger can be read");
+        let lines: Vec<Line> = bytes.chunks_exact(LINE_BYTES).map(Line::parse).collect();
+        let whole = lines.len() * LINE_BYTES;
+        (lines, u64::try_from(whole).expect("a usize fits"))
+    }
+}
+
+/// One execution.
+struct Line {
+    id: String,
+    number: u32,
+    pid: u32,
+}
+
+impl Line {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = std::str::from_utf8(bytes).expect("the ledger is text");
+        assert!(text.ends_with('\n'), "every line is whole: {text:?}");
+        let mut words = text.split_ascii_whitespace();
+        let mut word = || words.next().expect("three words in each line");
+        let number = |word: &str| word.parse().expect("a number");
+        Self {
+            id: word().to_owned(),
+            number: number(word()),
+            pid: number(word()),
+        }
+    }
+}
+
+/// The processes that executed each task, in the order of the executions.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pids: BTreeMap<String, Vec<u32>>,
+    numbers: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Ledger {
+    /// How many tasks were executed at least once.
+    pub fn tasks(&self) -> usize {
+        self.pids.len()
+    }
+
+    /// Who executed the task with this id.
+    pub fn of(&self, id: &str) -> &[u32] {
+        self.pids.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who executed the tasks with this number among their arguments.
+    pub fn of_number(&self, number: u32) -> &[u32] {
+        self.numbers.get(&number).map_or(&[], Vec::as_slice)
+    }
+
+    /// The most executions of one task.
+    pub fn most(&self) -> usize {
+        self.pids.values().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// How many executions there were by this process.
+    pub fn by(&self, pid: u32) -> usize {
+        self.pids.values().flatten().filter(|by| **by == pid).count()
+    }
+
+    /// How many tasks were executed how often, and who did how much.
+    pub fn summary(&self, workers: &[(String, u32)]) -> String {
+        let mut tasks_by_times: BTreeMap<usize, usize> = BTreeMap::new();
+        for pids in self.pids.values() {
+            *tasks_by_times.entry(pids.len()).or_default() += 1;
+        }
+        let mut text = String::from("executions\n");
+        for (times, tasks) in tasks_by_times {
+            writeln!(text, "  {times}x  {tasks:>7} tasks").expect("text grows");
+        }
+        for (worker, pid) in workers {
+            writeln!(text, "  {worker:<12} {:>7}", self.by(*pid)).expect("text grows");
+        }
+        text
+    }
+}

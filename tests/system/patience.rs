@@ -1,0 +1,39 @@
+//! Waiting for what can be seen.
+
+use std::time::{Duration, Instant};
+
+/// Long enough for anything that happens at all on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often somebody who waits looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Looks until it sees what it looks for; fails after [`PATIENCE`] with what it saw instead.
+#[track_caller]
+pub fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Result<T, String>) -> impl Future<Output = T> {
+    within(PATIENCE, what, look)
+}
+
+/// As [`eventually`], for what must be seen within this time.
+#[track_caller]
+pub fn within<T>(
+    time: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<T, String>,
+) -> impl Future<Output = T> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let began = Instant::now();
+        loop {
+            let seen = match look().await {
+                Ok(found) => return found,
+                Err(seen) => seen,
+            };
+            assert!(
+                began.elapsed() < time,
+                "{caller}: waited {time:?} for {what}, but saw: {seen}"
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A place of a test's own: a folder with settings, a store, a ledger and gates.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use conformance::executions::{FOLDER, gate_in, record};
+use sqlx::Row as _;
+use task_backends::{SqliteBackend, SqliteOptions};
+use task_core::{Backends, Task, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on};
+use tempfile::TempDir;
+
+use super::{Process, Reader, Sql, WORKER, eventually, spawn};
+
+/// The store, a dummy for the tasks of the conformance suite that ask for it, any queue.
+const SETTINGS: &str = r#"
+[default]
+backend = "sqlite"
+url = "sqlite://store/tasks.db"
+queues = []
+
+[reports]
+backend = "dummy"
+queues = []
+"#;
+
+/// What one test has to itself.
+#[derive(Debug)]
+pub struct Place {
+    folder: TempDir,
+    backends: Backends,
+}
+
+impl Place {
+    /// A place with an empty store.
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("store")).expect("the folder can be written to");
+        std::fs::write(folder.path().join("tasks.toml"), SETTINGS).expect("the folder can be written to");
+        let options = SqliteOptions::new(folder.path().join("store/tasks.db"));
+        let backend = SqliteBackend::open(options).await.expect("a new file");
+        Self {
+            backends: Backends::single(Arc::new(backend)),
+            folder,
+        }
+    }
+
+    /// The folder of the test.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of the store.
+    pub fn store(&self) -> PathBuf {
+        self.folder().join("store")
+    }
+
+    /// The store, as the test itself uses it.
+    pub fn backends(&self) -> &Backends {
+        &self.backends
+    }
+
+    /// The store, past the framework.
+    pub async fn sql(&self) -> Sql {
+        Sql::open(&self.store().join("tasks.db")).await
+    }
+
+    /// What was executed.
+    pub fn ledger(&self) -> Reader {
+        Reader::new(self.folder())
+    }
+
+    /// A program that works in this place, whatever the environment of the test says.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("TASK") || name == "COLUMNS" {
+                command.env_remove(name);
+            }
+        }
+        command
+            .current_dir(self.folder())
+            .env("TASKS_CONFIG", self.folder().join("tasks.toml"))
+            .env(FOLDER, self.folder());
+        command
+    }
+
+    /// Starts a worker of this name.
+    pub fn worker(&self, name: &str, flags: &[&str]) -> Process {
+        let mut command = self.command(WORKER);
+        command.args(["run", "--worker-id", name]).args(flags);
+        spawn(command, self.folder(), name)
+    }
+
+    /// Lets tasks pass that wait at this gate, all of them or those of one process.
+    pub fn open_gate(&self, gate: &str, pid: Option<u32>) {
+        let path = gate_in(self.folder(), gate, pid);
+        std::fs::write(path, "").expect("the folder can be written to");
+    }
+
+    /// Enqueues these calls and returns their ids, in order.
+    pub async fn enqueue<T: Task>(&self, calls: impl IntoIterator<Item = TaskCall<T>>) -> Vec<TaskId> {
+        let calls = calls.into_iter().collect();
+        let results = enqueue_many_on(calls, &self.backends).await;
+        results.expect("accepted").iter().map(|result| result.id()).collect()
+    }
+
+    /// Enqueues so many tasks that only write their line.
+    pub async fn enqueue_records(&self, count: u32) -> Vec<TaskId> {
+        self.enqueue((0..count).map(record::new)).await
+    }
+
+    /// Looks a task up.
+    pub async fn find(&self, id: TaskId) -> TaskRecord {
+        let alias = self.backends.get("default").expect("the only one");
+        alias.record(id).await.expect("the task is there")
+    }
+
+    /// Returns when the task is in this state, with its record.
+    pub async fn becomes(&self, id: TaskId, status: TaskStatus) -> TaskRecord {
+        eventually(&format!("{status}"), async || {
+            let record = self.find(id).await;
+            if record.status == status {
+                Ok(record)
+            } else {
+                Err(format!("{record:?}"))
+            }
+        })
+        .await
+    }
+
+    /// Returns when so many workers have joined.
+    pub async fn workers_join(&self, count: usize) {
+        eventually(&format!("{count} workers"), async || {
+            let workers = self.admin().workers().await.expect("workers can be listed");
+            if workers.len() == count {
+                Ok(())
+            } else {
+                Err(format!("{workers:?}"))
+            }
+        })
+        .await;
+    }
+
+    fn admin(&self) -> &dyn task_core::TaskAdmin {
+        let alias = self.backends.get("default").expect("the only one");
+        alias.backend().admin().expect("a store has a face for operators")
+    }
+
+    /// Returns when nothing waits and nothing is claimed any more.
+    pub async fn all_end(&self) {
+        const LEFT: &str = "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM scheduled) \
+             + (SELECT coalesce(sum(remaining), 0) FROM claim)";
+        let mut sql = self.sql().await;
+        eventually("the end of all tasks", async || match sql.number(LEFT).await {
+            0 => Ok(()),
+            left => Err(format!("{left} left, {} executions", self.ledger().len())),
+        })
+        .await;
+        sql.close().await;
+    }
+
+    /// How every task stands, by id.
+    pub async fn ended(&self) -> BTreeMap<String, Ended> {
+        let mut sql = self.sql().await;
+        let rows = sql
+            .rows("SELECT id, status, attempts, return_value, last_error FROM tasks")
+            .await;
+        sql.close().await;
+        let ended = rows.iter().map(|row| {
+            let ended = Ended {
+                status: row.get("status"),
+                attempts: row.get("attempts"),
+                value: row.get("return_value"),
+                error: row.get("last_error"),
+            };
+            (row.get("id"), ended)
+        });
+        ended.collect()
+    }
+
+    /// Nothing is left over in the file, and the file is sound.
+    pub async fn assert_clean(&self) {
+        let mut sql = self.sql().await;
+        assert_eq!(sql.integrity().await, "ok");
+        for (what, left) in [
+            ("ready", sql.number("SELECT count(*) FROM ready").await),
+            ("scheduled", sql.number("SELECT count(*) FROM scheduled").await),
+            ("claimed", sql.number("SELECT count(*) FROM claim").await),
+            ("to cancel", sql.number("SELECT count(*) FROM cancellation").await),
+        ] {
+            assert_eq!(left, 0, "{what}");
+        }
+        sql.close().await;
+    }
+
+    /// Every task was executed, and again only because a worker was killed under it; the
+    /// stored result is that of the last execution.
+    pub async fn assert_exact(&self, killed: &[u32]) {
+        let ledger = self.ledger().read();
+        for (id, ended) in self.ended().await {
+            let pids = ledger.of(&id);
+            assert_eq!(ended.status, "SUCCESSFUL", "{id} {ended:?}, executed by {pids:?}");
+            let (last, before) = pids.split_last().expect("what was successful was executed");
+            assert_eq!(ended.value, Some(last.to_string()), "{id} executed by {pids:?}");
+            assert!(
+                before.iter().all(|pid| killed.contains(pid)),
+                "{id} was executed by {pids:?}, of which only {killed:?} were killed"
+            );
+        }
+    }
+}
+
+/// How a task stands.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: String,
+    pub attempts: u32,
+    pub value: Option<String>,
+    pub error: Option<String>,
+}
