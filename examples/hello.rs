@@ -18,6 +18,11 @@ async fn main() -> task_core::Result<()> {
     Backends::single(Arc::new(ImmediateBackend::new())).install()?;
 
     let result = greet::enqueue("Ada").await?;
-    println!("{} is {}: {}", result.id(), result.status(), result.return_value()?);
+    println!(
+        "{} is {}: {}",
+        result.id(),
+        result.status(),
+        result.return_value()?
+    );
     Ok(())
 }

@@ -59,7 +59,10 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 
 /// The language of a file with this name and this first line, or `Other`.
 pub(crate) fn guess(path: &Path, first_line: &str) -> &'static str {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let ending = path.extension().and_then(|ending| ending.to_str());
     find(NAMES, name)
         .or_else(|| find(ENDINGS, &ending?.to_ascii_lowercase()))
@@ -101,7 +104,11 @@ mod tests {
             ("run", "#!", "Other"),
             ("LICENSE", "Copyright", "Other"),
         ] {
-            assert_eq!(guess(Path::new(name), first_line), expected, "{name} {first_line}");
+            assert_eq!(
+                guess(Path::new(name), first_line),
+                expected,
+                "{name} {first_line}"
+            );
         }
     }
 }

@@ -4,6 +4,8 @@
 //! - What they do: `survey` reads a file, `language` guesses what it is written in, `walk`
 //!   finds the files of a folder.
 
+#![allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
+
 mod language;
 mod path;
 mod survey;

@@ -227,7 +227,10 @@ mod tests {
             (b"\xff\xfeU\0", "byte 0xFF at offset 0"),
         ] {
             let error = of("menu.txt", bytes).expect_err("not UTF-8").to_string();
-            assert!(error.ends_with(&format!("menu.txt is not UTF-8: {expected}")), "{error}");
+            assert!(
+                error.ends_with(&format!("menu.txt is not UTF-8: {expected}")),
+                "{error}"
+            );
         }
         let long = [vec![b'a'; 3 * BUFFER_BYTES], vec![0xc3]].concat();
         let error = of("long.txt", &long).expect_err("not UTF-8").to_string();

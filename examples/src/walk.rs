@@ -10,7 +10,15 @@ use std::path::{Path, PathBuf};
 pub const MOST_FILES: usize = 100_000;
 
 /// Folders of version control and of fetched or made things.
-const LEFT_OUT: [&str; 7] = [".git", ".hg", ".jj", ".svn", ".venv", "__pycache__", "node_modules"];
+const LEFT_OUT: [&str; 7] = [
+    ".git",
+    ".hg",
+    ".jj",
+    ".svn",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+];
 
 /// A folder with this file in it says of itself that it can be made again; Cargo's `target` does.
 const CACHE_TAG: &str = "CACHEDIR.TAG";
@@ -89,7 +97,10 @@ pub fn walk(folder: &Path) -> io::Result<Found> {
         match entries(&folder) {
             Ok(entries) => {
                 found.folders += 1;
-                let below = entries.into_iter().filter_map(|path| found.take(path)).collect::<Vec<_>>();
+                let below = entries
+                    .into_iter()
+                    .filter_map(|path| found.take(path))
+                    .collect::<Vec<_>>();
                 waiting.extend(below.into_iter().rev());
             }
             Err(error) if found.folders == 0 => return Err(error),
@@ -146,7 +157,10 @@ impl Found {
 
     fn leave_out(&mut self, reason: Reason, path: PathBuf, error: Option<&io::Error>) {
         let error = error.map(ToString::to_string);
-        self.left_out.entry(reason).or_default().push(LeftOut { path, error });
+        self.left_out
+            .entry(reason)
+            .or_default()
+            .push(LeftOut { path, error });
     }
 }
 
@@ -170,7 +184,14 @@ mod tests {
         for name in ["b/c", "b/.git", "target/debug"] {
             fs::create_dir_all(at(name)).expect("a folder");
         }
-        for name in ["z", "b/c/y", "b/a b", "b/.git/config", "target/CACHEDIR.TAG", "target/debug/x"] {
+        for name in [
+            "z",
+            "b/c/y",
+            "b/a b",
+            "b/.git/config",
+            "target/CACHEDIR.TAG",
+            "target/debug/x",
+        ] {
             fs::write(at(name), "text").expect("a file");
         }
         symlink("/etc", at("etc")).expect("a link");
@@ -187,7 +208,10 @@ mod tests {
             .iter()
             .map(|(reason, left_out)| (*reason, left_out.len()))
             .collect();
-        assert_eq!(left_out, [(Reason::NotSource, 2), (Reason::Link, 2), (Reason::Name, 1)]);
+        assert_eq!(
+            left_out,
+            [(Reason::NotSource, 2), (Reason::Link, 2), (Reason::Name, 1)]
+        );
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl SqliteBackend {
             lanes.clone(),
             watch.clone(),
             options.clock.clone(),
-        );
+        )?;
         Ok(Self {
             path: options.path,
             clock: options.clock,

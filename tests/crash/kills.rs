@@ -12,7 +12,8 @@ const FLAGS: [&str; 2] = ["--lease", "2s"];
 
 fn named(workers: &[&Process]) -> Vec<(String, u32)> {
     let each = workers.iter();
-    each.map(|worker| (worker.name().to_owned(), worker.pid())).collect()
+    each.map(|worker| (worker.name().to_owned(), worker.pid()))
+        .collect()
 }
 
 /// How many tasks the store believes this worker to hold.
@@ -69,7 +70,8 @@ async fn ten_kills_at_random_moments_leave_an_exact_ledger() {
     let place = Place::new().await;
     // Whoever is unlucky often enough would end FAILED, which another test shows.
     let unlucky = TaskOptions::default().max_lost(u32::MAX);
-    let calls = (0..TASKS).map(|number| slow_record::new(number, u64::from(number % 7)).using(unlucky.clone()));
+    let calls =
+        (0..TASKS).map(|number| slow_record::new(number, u64::from(number % 7)).using(unlucky.clone()));
     place.enqueue(calls).await;
 
     let flags = ["--lease", "1s", "--concurrency", "20"];

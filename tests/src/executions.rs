@@ -114,7 +114,10 @@ pub async fn aborts(context: TaskContext, number: u32) -> io::Result<u32> {
 
 /// Writes its line and enqueues `record` so many times.
 #[task(takes_context)]
-pub async fn hands_on(context: TaskContext, count: u32) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+pub async fn hands_on(
+    context: TaskContext,
+    count: u32,
+) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     begin(&context, count)?;
     let calls = (0..count).map(record::new).collect();
     Ok(u32::try_from(task_core::enqueue_many(calls).await?.len())?)

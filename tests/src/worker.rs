@@ -34,6 +34,7 @@ macro_rules! __worker {
         $crate::__family!($fixture, worker::order:
             in_order_of_priority_then_due_time_then_arrival,
             one_order_over_all_queues_and_names_whatever_the_limit,
+            a_crowded_queue_is_served_in_order_beside_sparse_ones,
             what_was_scheduled_takes_its_place_when_it_is_due,
             a_task_that_comes_back_unstarted_keeps_its_place,
             the_order_of_one_call_is_the_order_of_arrival,

@@ -103,7 +103,11 @@ impl Place {
     pub async fn enqueue<T: Task>(&self, calls: impl IntoIterator<Item = TaskCall<T>>) -> Vec<TaskId> {
         let calls = calls.into_iter().collect();
         let results = enqueue_many_on(calls, &self.backends).await;
-        results.expect("accepted").iter().map(|result| result.id()).collect()
+        results
+            .expect("accepted")
+            .iter()
+            .map(|result| result.id())
+            .collect()
     }
 
     /// Enqueues so many tasks that only write their line.

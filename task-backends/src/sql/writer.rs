@@ -1,4 +1,4 @@
-//! The one place of a process that writes: a task that owns the writing connection and
+//! The one place of a process that writes: a thread that owns the writing connection and
 //! gives everything that waits for it one transaction, and so one commit.
 //!
 //! Callers that come while a commit is under way share the next one. Each is answered
@@ -157,10 +157,14 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// Hands work to the writing task. Cheap to clone.
+/// Hands work to the writing thread. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Writer {
     messages: mpsc::Sender<Message>,
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "no thread for writing could be started").because(error)
 }
 
 fn closed() -> Error {
@@ -168,28 +172,36 @@ fn closed() -> Error {
 }
 
 impl Writer {
-    /// Starts the writing task on this connection.
+    /// Starts the writing thread on this connection.
     pub(crate) fn start(
         connection: SqliteConnection,
         opener: Opener,
         lanes: Arc<Lanes>,
         watch: Watch,
         clock: Clock,
-    ) -> Self {
+    ) -> Result<Self> {
         let (messages, inbox) = mpsc::channel(QUEUE_LENGTH);
-        tokio::spawn(
-            Loop {
-                connection,
-                opener,
-                lanes,
-                watch,
-                clock,
-                inbox,
-                next: None,
-            }
-            .run(),
-        );
-        Self { messages }
+        let next = None;
+        let writing = Loop {
+            connection,
+            opener,
+            lanes,
+            watch,
+            clock,
+            inbox,
+            next,
+        };
+        // On a thread of its own: between two statements it would otherwise stand in line
+        // behind whatever tasks the program runs, with the store's lock in its hand.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(no_thread)?;
+        std::thread::Builder::new()
+            .name("task-writer".to_owned())
+            .spawn(move || runtime.block_on(writing.run()))
+            .map_err(no_thread)?;
+        Ok(Self { messages })
     }
 
     /// Runs a piece of work in a transaction and returns its answer once it is durable.

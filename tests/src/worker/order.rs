@@ -7,7 +7,7 @@ use task_core::{NewTask, TaskId, TaskRecord, Timestamp};
 
 use crate::Store;
 use crate::played_worker::{claimed_ids, succeeded, unstarted};
-use crate::scene::{NAMES, due_in, ids, new_task};
+use crate::scene::{NAMES, due_in, ids, in_queue, new_task};
 
 fn with_priority(priority: i32) -> NewTask {
     NewTask {
@@ -88,6 +88,24 @@ pub async fn one_order_over_all_queues_and_names_whatever_the_limit(store: Store
         );
         let ends = claimed.into_iter().map(|task| succeeded(task, "null")).collect();
         worker.finish(ends).await;
+    }
+}
+
+/// One queue has most of the tasks and all of the oldest: however many are claimed at a time,
+/// none of another queue overtakes them.
+pub async fn a_crowded_queue_is_served_in_order_beside_sparse_ones(store: Store) {
+    for limit in [10, 100, 150, 1_000] {
+        let crowd = (0..200).map(|_| in_queue("crowded"));
+        let sparse = (0..180).map(|number| in_queue(&format!("sparse-{}", number % 3)));
+        let late = (0..20).map(|_| in_queue("crowded"));
+        let tasks = crowd.chain(sparse).chain(late).collect();
+        let expected = ids(&store.enqueue_all(tasks).await);
+        let worker = store.worker(&format!("w-{limit}")).await;
+        let claimed = worker.claim_all(limit).await;
+        assert!(
+            claimed_ids(&claimed) == expected,
+            "not in order in batches of {limit}"
+        );
     }
 }
 

@@ -18,7 +18,8 @@ pub async fn attempts_workers_times_and_errors_add_up(store: Store) {
     for attempt in 1..=2_u32 {
         let worker = store.worker(&format!("w-{attempt}")).await;
         let claimed = worker.claim_one().await;
-        began.push(claimed.claimed_at + Duration::from_millis(1));
+        let claimed_at = claimed.claimed_at;
+        began.push(claimed_at + Duration::from_millis(1));
         worker
             .finish(vec![failed_for_now(claimed, "not yet", Duration::ZERO)])
             .await;
@@ -30,7 +31,8 @@ pub async fn attempts_workers_times_and_errors_add_up(store: Store) {
         assert_eq!(found.started_at, began.first().copied());
         assert_eq!(found.last_attempted_at, began.last().copied());
         assert_eq!((found.finished_at, found.return_value), (None, None));
-        assert_eq!(found.run_after, None, "a retry is not what the caller asked for");
+        let due = claimed_at + Duration::from_millis(3);
+        assert_eq!(found.run_after, Some(due), "from when on it may run again");
     }
     let worker = store.worker("w-3").await;
     let claimed = worker.claim_one().await;

@@ -32,7 +32,7 @@ use task_core::Backends;
 use interrupt::Interrupt;
 use orders::Orders;
 use results::Results;
-use run_folder::RunFolder;
+use run_folder::{RunFolder, nearer};
 use worker_process::WorkerProcess;
 
 /// The result of what can go wrong in many ways, all of which end the program.
@@ -83,7 +83,11 @@ async fn demonstrate(cli: &Cli) -> Result<Vec<String>> {
     );
 
     let mut worker = WorkerProcess::start(&run, orders.attempts())?;
-    eprintln!("worker {} at work, its log: {}", worker.pid(), shown(&run.log()));
+    eprintln!(
+        "worker process {} at work, its log: {}",
+        worker.pid(),
+        shown(&nearer(&run.log()))
+    );
     let outcome = tokio::select! {
         biased;
         signal = interrupt.received() => Err(run.stopped_by(signal).into()),
@@ -93,6 +97,7 @@ async fn demonstrate(cli: &Cli) -> Result<Vec<String>> {
         worker.stop().await;
         return Err(error);
     }
+    eprintln!("all have ended; reading the results back by id");
     let mut complaints = Vec::from_iter(worker.ended_well().await);
 
     let began = Instant::now();

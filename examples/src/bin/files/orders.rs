@@ -22,7 +22,7 @@ pub(crate) struct Orders {
     /// One for each file.
     pub(crate) surveys: Vec<(PathBuf, TaskId)>,
     /// Surveys the file that is not UTF-8.
-    pub(crate) not_utf8: TaskId,
+    pub(crate) not_utf8: (PathBuf, TaskId),
     /// Adds up the folder.
     pub(crate) measure: TaskId,
     /// Fails twice.
@@ -38,17 +38,20 @@ impl Orders {
         files: Vec<FoundFile>,
         not_utf8: PathBuf,
     ) -> task_core::Result<Self> {
-        let remind = remind::new("Time for tea").using(run_after(LATER)).enqueue().await?;
+        let remind = remind::new("Time for tea")
+            .using(run_after(LATER))
+            .enqueue()
+            .await?;
         let patience = TaskOptions::default().backoff(Duration::from_millis(200), Duration::from_secs(1));
         let flaky = flaky::new(FAILURES).using(patience).enqueue().await?;
         let measure = measure_folder::enqueue(folder).await?;
-        let not_utf8 = survey_file::enqueue(not_utf8).await?;
+        let failing = survey_file::enqueue(&*not_utf8).await?;
 
         let results = survey_file::enqueue_many(surveys(&files)).await?;
         let ids = results.iter().map(|result| result.id());
         Ok(Self {
             surveys: files.into_iter().map(|file| file.path).zip(ids).collect(),
-            not_utf8: not_utf8.id(),
+            not_utf8: (not_utf8, failing.id()),
             measure: measure.id(),
             flaky: flaky.id(),
             remind: remind.id(),

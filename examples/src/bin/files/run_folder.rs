@@ -23,7 +23,8 @@ queues  = [\"default\", \"special\"]
 const NOT_UTF8: &[u8] = b"Tasks go well with caf\xe9 au lait.\n";
 
 /// Marks the folder of all runs as one that backups, and `walk`, need not look into.
-const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Runs of the example program `files`.\n";
+const CACHE_TAG: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# Runs of the example program `files`.\n";
 
 /// How many runs are kept, so that one can look further. Older ones are removed.
 const KEPT: u32 = 10;
@@ -35,8 +36,9 @@ impl RunFolder {
     /// Makes the next one: `demo/7` beside this program, after `demo/6`.
     pub(crate) fn make() -> Result<Self> {
         let runs = std::env::current_exe()?.with_file_name("demo");
-        Self::make_below(&runs)
-            .map_err(|error| format!("cannot make a folder for this run in `{}`: {error}", shown(&runs)).into())
+        Self::make_below(&runs).map_err(|error| {
+            format!("cannot make a folder for this run in `{}`: {error}", shown(&runs)).into()
+        })
     }
 
     fn make_below(runs: &Path) -> io::Result<Self> {
@@ -44,7 +46,12 @@ impl RunFolder {
         fs::write(runs.join("CACHEDIR.TAG"), CACHE_TAG)?;
         let mut numbers = Vec::new();
         for entry in fs::read_dir(runs)? {
-            numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+            numbers.extend(
+                entry?
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse::<u32>().ok()),
+            );
         }
         let mut number = numbers.iter().max().copied().unwrap_or(0);
         let folder = loop {
@@ -95,9 +102,9 @@ impl RunFolder {
     }
 
     /// Command lines that show more of this run.
-    pub(crate) fn look_further(&self, noteworthy: &[(TaskId, &str)]) -> String {
+    pub(crate) fn look_further(&self, noteworthy: &[TaskId]) -> String {
         let mut text = "\nLook further:\n".to_owned();
-        let shows = noteworthy.iter().map(|(id, _)| format!("show {id}"));
+        let shows = noteworthy.iter().map(|id| format!("show {id}"));
         for arguments in ["counts", "list --status FAILED", "list --limit 10"]
             .map(str::to_owned)
             .into_iter()
@@ -110,14 +117,19 @@ impl RunFolder {
 
     /// A worker's command on this run's store, to be pasted where this program was started.
     fn command(&self, arguments: &str) -> String {
-        let worker = std::env::current_exe().map_or_else(|_| "worker".into(), |exe| exe.with_file_name("worker"));
+        let worker =
+            std::env::current_exe().map_or_else(|_| "worker".into(), |exe| exe.with_file_name("worker"));
         let (settings, worker) = (nearer(&self.settings_file()), nearer(&worker));
-        format!("TASKS_CONFIG={} {} {arguments}", quoted(&settings), quoted(&worker))
+        format!(
+            "TASKS_CONFIG={} {} {arguments}",
+            quoted(&settings),
+            quoted(&worker)
+        )
     }
 }
 
 /// The path as seen from the working folder if it is below that.
-fn nearer(path: &Path) -> PathBuf {
+pub(crate) fn nearer(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok());
     // With a slash in it, so that the shell does not look for a program of this name elsewhere.
@@ -160,7 +172,10 @@ mod tests {
 
     #[test]
     fn a_path_is_one_word() {
-        assert_eq!(quoted(Path::new("./target/debug/worker")), "./target/debug/worker");
+        assert_eq!(
+            quoted(Path::new("./target/debug/worker")),
+            "./target/debug/worker"
+        );
         assert_eq!(quoted(Path::new("it's here")), r"'it'\''s here'");
     }
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use crate::Result;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, nearer};
 
 /// How long the worker has to end by itself after its last task.
 const OWN_END: Duration = Duration::from_secs(2);
@@ -38,7 +38,8 @@ impl WorkerProcess {
         let mut command = Command::new(&program);
         for (name, _) in std::env::vars_os() {
             // They would change which store it works on, and how.
-            if name.to_str().is_some_and(|name| name.starts_with("TASK")) {
+            let name_begins = |with| name.to_str().is_some_and(|name| name.starts_with(with));
+            if name_begins("TASKS_") || name_begins("TASK_") {
                 command.env_remove(name);
             }
         }
@@ -61,7 +62,11 @@ impl WorkerProcess {
             _ => format!("the worker `{}` cannot be started: {error}", shown(&program)),
         })?;
         let pid = child.id().unwrap_or_default();
-        Ok(Self { child, pid, log: run.log() })
+        Ok(Self {
+            child,
+            pid,
+            log: run.log(),
+        })
     }
 
     /// Its process.
@@ -80,7 +85,7 @@ impl WorkerProcess {
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        let (name, tail) = (shown(&self.log), tail.join("\n  "));
+        let (name, tail) = (shown(&nearer(&self.log)), tail.join("\n  "));
         format!("the worker ended too early ({status}); the end of {name}:\n  {tail}")
     }
 
@@ -92,7 +97,10 @@ impl WorkerProcess {
         };
         match status {
             Some(status) if status.success() => None,
-            Some(status) => Some(format!("the worker ended with {status}, see {}", shown(&self.log))),
+            Some(status) => Some(format!(
+                "the worker ended with {status}, see {}",
+                shown(&self.log)
+            )),
             None => Some("the worker did not end when it was told to and was killed".to_owned()),
         }
     }
@@ -100,7 +108,11 @@ impl WorkerProcess {
     /// Tells it to stop and waits for its end; `None` if it had to be killed.
     pub(crate) async fn stop(&mut self) -> Option<ExitStatus> {
         // Not reaped yet, so the number still belongs to it.
-        if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)) {
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.try_into().ok()?))
+        {
             // It may just have ended by itself.
             let _ = kill_process(pid, Signal::TERM);
         }
