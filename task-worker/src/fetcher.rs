@@ -132,6 +132,8 @@ impl Fetcher {
                 }
                 Phase::Stopping | Phase::Forced => {}
             }
+            // Before deciding, so that what changes meanwhile is not missed.
+            let seen = slots.changes();
             if telling.is_none() {
                 telling = self.tell();
             }
@@ -149,7 +151,7 @@ impl Fetcher {
             }
             tokio::select! {
                 // While something is told, what ends meanwhile goes with the next telling.
-                () = slots.news(), if telling.is_none() => {}
+                () = slots.news(seen), if telling.is_none() => {}
                 Some(report) = poll(&mut telling) => { telling = None; self.hear(report); }
                 Some(report) = poll(&mut asking) => { asking = None; self.hear(report); }
                 Some(pulse) = self.helpers.pulse() => self.feel(pulse),

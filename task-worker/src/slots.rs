@@ -72,7 +72,9 @@ struct State {
     /// The executors were ended by force: nobody comes back to report.
     is_abandoned: bool,
     started: u64,
-    /// Whether the fetcher wants to hear news.
+    /// How often a task ended or a slot became free.
+    changes: u64,
+    /// Whether the fetcher wants to hear of the next change.
     is_listening: bool,
 }
 
@@ -102,6 +104,7 @@ impl Slots {
                 is_open: false,
                 is_abandoned: false,
                 started: 0,
+                changes: 0,
                 is_listening: false,
             }),
             work: (0..slots).map(|_| Notify::new()).collect(),
@@ -121,17 +124,24 @@ impl Slots {
     /// none: then [`Slots::work`] waits for it.
     pub(crate) fn next(&self, slot: usize, ended: Option<Ended>) -> Option<Start> {
         let mut state = self.state();
-        if let Some(ended) = ended {
-            state.ended.push(ended);
-        }
+        let has_ended = ended.is_some();
+        state.ended.extend(ended);
         let start = state.take(slot);
         if start.is_none() {
             state.idle.push(slot);
-            if std::mem::take(&mut state.is_listening) {
-                self.0.news.notify_one();
-            }
+        }
+        if has_ended || start.is_none() {
+            self.report(&mut state);
         }
         start
+    }
+
+    /// Something changed that the fetcher may want to hear.
+    fn report(&self, state: &mut State) {
+        state.changes += 1;
+        if std::mem::take(&mut state.is_listening) {
+            self.0.news.notify_one();
+        }
     }
 
     /// Takes back what ran in this slot; `None` when its lease was lost meanwhile.
@@ -145,14 +155,11 @@ impl Slots {
     }
 
     /// The task of a slot has to wait for something: another slot takes over what is in
-    /// the backlog. The ends so far need not wait for it either.
+    /// the backlog.
     pub(crate) fn pass_on(&self) {
         let mut state = self.state();
         if state.backlog.len() > 0 {
             self.wake(&mut state, 1);
-        }
-        if !state.ended.is_empty() && std::mem::take(&mut state.is_listening) {
-            self.0.news.notify_one();
         }
     }
 
@@ -165,15 +172,19 @@ impl Slots {
 
     // --- The fetcher's side ---
 
-    /// Waits for news: a task ended, a slot became free.
-    pub(crate) async fn news(&self) {
+    /// How often something changed: to be looked at before deciding, for [`Slots::news`].
+    pub(crate) fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    /// Waits until a task ended or a slot became free since there were so many changes.
+    pub(crate) async fn news(&self, seen: u64) {
         {
             let mut state = self.state();
-            if state.ended.is_empty() && !state.must_tell() {
-                state.is_listening = true;
-            } else {
+            if state.changes != seen {
                 return;
             }
+            state.is_listening = true;
         }
         self.0.news.notified().await;
     }

@@ -28,6 +28,7 @@ impl Store {
             .finish(vec![failed(worker.claim_one().await, "twice")])
             .await;
         worker.leave().await;
+        self.advance(Duration::from_secs(1)).await;
         self.find(task.id).await
     }
 }

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use examples::{Found, shown, walk};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanCount;
 use task_core::Backends;
 
 use interrupt::Interrupt;
@@ -120,20 +120,15 @@ fn look_at(folder: &Path) -> Result<(PathBuf, Found)> {
     let cannot = |error: io::Error| wrong(format!("cannot be surveyed: {error}"));
     let whole = folder.canonicalize().map_err(cannot)?;
     if !whole.is_dir() {
-        return Err(wrong("is none".to_owned()).into());
+        return Err(wrong("is not a folder".to_owned()).into());
     }
     if whole.to_str().is_none() {
         return Err(wrong("has a name that is not UTF-8, which arguments must be".to_owned()).into());
     }
     let found = walk(&whole).map_err(cannot)?;
-    let bytes = found.files.iter().map(|file| file.bytes).sum();
-    eprintln!(
-        "{}: {} files in {} folders, {}",
-        shown(&whole),
-        HumanCount(found.files.len() as u64),
-        HumanCount(found.folders),
-        HumanBytes(bytes),
-    );
+    let [files, folders] = [found.files.len() as u64, found.folders];
+    let inside = report::amount(files, folders, found.files.iter().map(|file| file.bytes).sum());
+    eprintln!("{}: {inside}", shown(&whole));
     Ok((whole, found))
 }
 

@@ -38,10 +38,9 @@ impl Orders {
         files: Vec<FoundFile>,
         not_utf8: PathBuf,
     ) -> task_core::Result<Self> {
-        let remind = remind::new("Time for tea")
-            .using(run_after(LATER))
-            .enqueue()
-            .await?;
+        // Once it is due it goes before all that still waits.
+        let later = run_after(LATER).priority(100);
+        let remind = remind::new("Time for tea").using(later).enqueue().await?;
         let patience = TaskOptions::default().backoff(Duration::from_millis(200), Duration::from_secs(1));
         let flaky = flaky::new(FAILURES).using(patience).enqueue().await?;
         let measure = measure_folder::enqueue(folder).await?;

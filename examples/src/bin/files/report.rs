@@ -166,14 +166,8 @@ fn first_rows(mut rows: Vec<[String; 3]>, status: &str) -> Vec<[String; 3]> {
 
 /// The four tasks that are no survey of a file of the folder.
 fn of_their_own_kind(results: &Results) -> String {
-    let measure = results.measure.return_value().map(|size| {
-        format!(
-            "{} files in {} folders, {}",
-            number(size.files),
-            number(size.folders),
-            HumanBytes(size.bytes)
-        )
-    });
+    let size = results.measure.return_value();
+    let measure = size.map(|size| amount(size.files, size.folders, size.bytes));
     let flaky = results.flaky.return_value().map(|attempt| {
         let errors = results
             .flaky
@@ -257,6 +251,16 @@ fn totals(results: &Results, read: &ReadBack) -> String {
         "{tasks} results read back by id in {took:.2} s: {rate} per second\n"
     ));
     text
+}
+
+/// So many files in so many folders.
+pub(crate) fn amount(files: u64, folders: u64, bytes: u64) -> String {
+    let several = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", number(count)),
+    };
+    let (files, folders) = (several(files, "file"), several(folders, "folder"));
+    format!("{files} in {folders}, {}", HumanBytes(bytes))
 }
 
 fn number(number: u64) -> String {
