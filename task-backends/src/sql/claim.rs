@@ -169,7 +169,7 @@ impl Work for ClaimWork {
         let claim = [taken.worker.into(), now.into(), count(request.starting).into()];
         let selection = match taken.heads.as_slice() {
             [] => return Ok(taken),
-            [head] => Selection::of_one_lane(transaction, head, request.limit).await?,
+            [head] => Selection::of_one_lane(head, request.limit),
             heads => Selection::up_to(heads, last_place(transaction, heads, request.limit).await?)?,
         };
         selection.take(transaction, claim, taken).await
@@ -260,21 +260,25 @@ struct Selection {
     /// One lane's number, or a list of them.
     lanes: Value,
     /// What stands up to here in these lanes is taken.
-    last: Place,
+    last: Last,
+}
+
+/// The last place to take.
+enum Last {
+    Known(Place),
+    /// It is asked for together with the tasks, by these values of [`LAST_OF_ONE_LANE`].
+    AskedFor(Vec<Value>),
 }
 
 impl Selection {
-    async fn of_one_lane(transaction: &mut Transaction<'_>, head: &Head, limit: usize) -> Result<Self> {
-        let rows = transaction
-            .fetch(LAST_OF_ONE_LANE, [head.lane.into(), count(limit - 1).into()])
-            .await?;
-        Ok(Self {
+    fn of_one_lane(head: &Head, limit: usize) -> Self {
+        Self {
             select: OF_ONE_LANE,
             values: vec![head.lane.into(), count(limit).into()],
             delete: DELETE_OF_ONE_LANE,
             lanes: head.lane.into(),
-            last: rows.first().map_or(Ok(Place::LAST), Place::read)?,
-        })
+            last: Last::AskedFor(vec![head.lane.into(), count(limit - 1).into()]),
+        }
     }
 
     fn up_to(heads: &[Head], last: Place) -> Result<Self> {
@@ -285,7 +289,7 @@ impl Selection {
             values,
             delete: DELETE_OF_LANES,
             lanes,
-            last,
+            last: Last::Known(last),
         })
     }
 
@@ -299,16 +303,28 @@ impl Selection {
         let select = self.select;
         let write = format!("{CLAIM} group_concat({ENTRY}) FROM ({select})");
         transaction.run(&write, claim.into_iter().chain(self.values.clone()));
+        let known = match self.last {
+            Last::Known(place) => Some(place),
+            Last::AskedFor(values) => {
+                transaction.run(LAST_OF_ONE_LANE, values);
+                None
+            }
+        };
         let rows = transaction
             .fetch(&format!("{READ} ({select}) {READ_TASKS}"), self.values)
             .await?;
         let row = rows
-            .first()
+            .last()
             .ok_or_else(|| corrupt("an aggregate returned no row"))?;
         taken.batch = row.try_get("claim").map_err(from_sqlx)?;
         taken.tasks = row.try_get("tasks").map_err(from_sqlx)?;
+        // A row before it is the last place; a lane with fewer tasks is taken to its end.
+        let last = match (known, rows.as_slice()) {
+            (Some(place), _) => place,
+            (None, [last, _]) => Place::read(last)?,
+            (None, _) => Place::LAST,
+        };
         // Goes with the commit.
-        let last = self.last;
         transaction.run(
             self.delete,
             [self.lanes, last.rank.into(), last.due.into(), last.seq.into()],

@@ -74,7 +74,8 @@ impl<'c> Transaction<'c> {
         self.script.push(sql, values);
     }
 
-    /// Sends what was collected and this query; returns its rows.
+    /// Sends what was collected and this query; returns its rows, behind those of any query
+    /// that was collected.
     pub(crate) async fn fetch(
         &mut self,
         sql: &str,
