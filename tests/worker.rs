@@ -1,1 +1,23 @@
-//! Placeholder.
+//! A worker inside this process: what it runs, in which order, how many at a time, and what
+//! becomes of tasks that fail, take too long, are canceled or cannot be read.
+
+mod system;
+
+#[path = "worker/attempts.rs"]
+mod attempts;
+#[path = "worker/cancel.rs"]
+mod cancel;
+#[path = "worker/order.rs"]
+mod order;
+#[path = "worker/refusals.rs"]
+mod refusals;
+#[path = "worker/rejoin.rs"]
+mod rejoin;
+#[path = "worker/share.rs"]
+mod share;
+#[path = "worker/signals.rs"]
+mod signals;
+#[path = "worker/stage.rs"]
+mod stage;
+#[path = "worker/tasks.rs"]
+mod tasks;

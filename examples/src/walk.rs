@@ -144,6 +144,8 @@ impl Found {
             return Some(path);
         } else if !about.is_file() {
             Reason::NoFile
+        } else if self.left_out.contains_key(&Reason::TooMany) {
+            return None;
         } else if self.files.len() == MOST_FILES {
             Reason::TooMany
         } else {

@@ -55,7 +55,15 @@ pub async fn connect_one(name: &str, settings: &BackendSettings) -> Result<Backe
         "dummy" => Arc::new(DummyBackend::new()),
         "immediate" => Arc::new(ImmediateBackend::new().with_limits(settings.limits)),
         #[cfg(feature = "sqlite")]
-        "sqlite" => Arc::new(crate::SqliteBackend::open(sqlite_options(settings)?).await?),
+        "sqlite" => {
+            let options = sqlite_options(settings)?;
+            let place = format!("backend `{name}`");
+            Arc::new(
+                crate::SqliteBackend::open(options)
+                    .await
+                    .map_err(|error| error.at(place))?,
+            )
+        }
         other => {
             let message =
                 format!("the alias `{name}` asks for backend `{other}`, which this build does not have");

@@ -12,6 +12,7 @@ mod claim;
 mod enqueue;
 mod error;
 mod finish;
+mod json;
 mod lanes;
 mod list;
 mod listed;
@@ -19,6 +20,7 @@ mod open;
 mod record;
 mod schema;
 mod script;
+mod taken;
 mod watch;
 mod workers;
 mod writer;
@@ -26,7 +28,7 @@ mod writer;
 use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,14 +39,13 @@ use task_core::{
     NewTask, Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId, TaskPage,
     TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
 };
-use tokio::task::AbortHandle;
 
 pub use open::{SqliteOptions, Synchronous};
 pub use schema::Migration;
 
 use lanes::Lanes;
 use open::Opener;
-use watch::Watch;
+use watch::{Looking, Watch};
 use writer::{Transaction, Writer};
 
 /// Tasks in an SQLite file: embedded, durable, shared by several processes of one machine.
@@ -58,7 +59,7 @@ pub struct SqliteBackend {
     readers: SqlitePool,
     lanes: Arc<Lanes>,
     watch: Watch,
-    looking: AbortHandle,
+    looking: Mutex<Option<Looking>>,
 }
 
 impl SqliteBackend {
@@ -97,7 +98,7 @@ impl SqliteBackend {
             readers,
             lanes,
             watch,
-            looking,
+            looking: Mutex::new(Some(looking)),
         })
     }
 
@@ -108,7 +109,7 @@ impl SqliteBackend {
     /// As [`SqliteBackend::open`].
     pub async fn pending_migrations(options: &SqliteOptions) -> Result<(i64, Vec<Migration>)> {
         // An empty file is what SQLite makes of one that is not there.
-        if std::fs::metadata(&options.path).map_or(true, |file| file.is_file() && file.len() == 0) {
+        if std::fs::metadata(&options.path).map_or(true, |file| !file.is_file() || file.len() == 0) {
             return Ok((0, schema::MIGRATIONS.to_vec()));
         }
         let place = |error: Error| error.at(options.path.display().to_string());
@@ -153,12 +154,6 @@ impl SqliteBackend {
 impl fmt::Debug for SqliteBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SqliteBackend({})", self.path.display())
-    }
-}
-
-impl Drop for SqliteBackend {
-    fn drop(&mut self) {
-        self.looking.abort();
     }
 }
 
@@ -211,7 +206,10 @@ impl TaskBackend for SqliteBackend {
     }
 
     async fn close(&self) {
-        self.looking.abort();
+        let looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(looking) = looking {
+            looking.end().await;
+        }
         self.writer.close().await;
         self.readers.close().await;
     }

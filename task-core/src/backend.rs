@@ -116,6 +116,7 @@ pub trait TaskBackend: Send + Sync + Debug {
     /// The backend itself, for code that knows its type: a transaction of one database.
     fn as_any(&self) -> &dyn Any;
 
-    /// Finishes what is being written and lets go of the store. Calls after it fail.
+    /// Finishes what is being written and lets go of the store. A store that is let go of
+    /// refuses further calls.
     async fn close(&self);
 }

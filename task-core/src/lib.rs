@@ -74,7 +74,8 @@ pub use failure::{FailureKind, TaskFailure};
 pub use id::TaskId;
 pub use jiff::Timestamp;
 pub use options::{
-    MAX_QUEUE_BYTES, PRIORITY_RANGE, Queue, RunAfter, TaskOptions, backend, priority, queue, run_after,
+    LATEST_US, MAX_QUEUE_BYTES, PRIORITY_RANGE, Queue, RunAfter, TaskOptions, backend, priority, queue,
+    run_after,
 };
 pub use payload::Limits;
 pub use record::{AttemptError, NewTask, TaskRecord};

@@ -45,6 +45,10 @@ impl fmt::Display for Queue {
     }
 }
 
+/// The latest time a store can keep, in microseconds since 1970: the last second of the
+/// year 9999, less the day that time zones need.
+pub const LATEST_US: i64 = 253_402_207_200_000_000;
+
 /// From when on a task may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,14 +62,14 @@ pub enum RunAfter {
 impl RunAfter {
     /// The due time of a task that the store accepts at `now`.
     pub fn due(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(moment) => moment.max(now),
+        let due = match self {
+            Self::At(moment) => moment.max(now).as_microsecond(),
             Self::In(delay) => {
                 let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
-                let due = now.as_microsecond().saturating_add(delay);
-                Timestamp::from_microsecond(due).unwrap_or(Timestamp::MAX)
+                now.as_microsecond().saturating_add(delay)
             }
-        }
+        };
+        Timestamp::from_microsecond(due.min(LATEST_US)).unwrap_or(now)
     }
 }
 
@@ -261,7 +265,9 @@ mod tests {
             1_060
         );
         assert_eq!(RunAfter::from(Timestamp::UNIX_EPOCH).due(now), now);
-        assert_eq!(RunAfter::from(Duration::MAX).due(now), Timestamp::MAX);
+        let latest = RunAfter::from(Duration::MAX).due(now);
+        assert_eq!(latest.as_microsecond(), LATEST_US);
+        assert_eq!(latest.as_second(), Timestamp::MAX.as_second());
     }
 
     #[test]

@@ -216,10 +216,7 @@ impl Fetcher {
     fn collect(&mut self) -> Unwritten {
         let (ended, started) = self.slots.take_ended();
         self.pace.ended(ended.len(), Instant::now());
-        let mut progress = Progress {
-            finished: Vec::with_capacity(ended.len()),
-            started,
-        };
+        let mut progress = Progress::new(Vec::with_capacity(ended.len()), started);
         let mut records = Vec::new();
         for ended in ended {
             match settle(ended, &self.info.id, &mut self.summary) {

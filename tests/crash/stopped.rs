@@ -11,7 +11,7 @@ async fn a_stopped_workers_late_result_is_refused_and_the_others_stands() {
     let mut late = place.worker("late", &["--lease", "1s", "--log", "info,task_worker=debug"]);
     let id = place.enqueue([gated::new(1, "end")]).await[0];
     place.ledger().reaches(1).await;
-    late.send(Signal::STOP);
+    late.stop(&place).await;
 
     // The lease runs out, and another one takes over and ends the task.
     let mut other = place.worker("other", &["--lease", "1s"]);
@@ -58,7 +58,7 @@ async fn a_stopped_workers_late_result_is_refused_and_the_others_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoils_nothing() {
     // More than the other one can do while this one is stopped.
-    const EACH_TIME: u32 = 3_000;
+    const EACH_TIME: u32 = 1_500;
     const STOPS: usize = 4;
     let place = Place::new().await;
     let flags = ["--lease", "1s", "--concurrency", "4"];
@@ -66,10 +66,14 @@ async fn a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoil
     place.workers_join(2).await;
     for stop in 1..=STOPS {
         let so_far = place.ledger().read().by(stuttering.pid());
-        place.enqueue((0..EACH_TIME).map(|number| slow_record::new(number, 5))).await;
+        place
+            .enqueue((0..EACH_TIME).map(|number| slow_record::new(number, 5)))
+            .await;
         place.ledger().reaches_by(stuttering.pid(), so_far + 20).await;
-        stuttering.send(Signal::STOP);
-        steady.says_times("took over from lost workers workers=1", stop).await;
+        stuttering.stop(&place).await;
+        steady
+            .says_times("took over from lost workers workers=1", stop)
+            .await;
         stuttering.send(Signal::CONT);
         stuttering.says_times("joined again", stop).await;
     }
@@ -84,7 +88,10 @@ async fn a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoil
         let pids = ledger.of(&id);
         let value = ended.value.as_deref().unwrap_or("none");
         assert_eq!(ended.status, "SUCCESSFUL", "{id} {ended:?}");
-        assert!(pids.iter().any(|pid| pid.to_string() == value), "{id} by {pids:?}, not {value}");
+        assert!(
+            pids.iter().any(|pid| pid.to_string() == value),
+            "{id} by {pids:?}, not {value}"
+        );
     }
     place.assert_clean().await;
 }

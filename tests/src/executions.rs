@@ -97,6 +97,7 @@ pub async fn gated(context: TaskContext, number: u32, gate: String) -> io::Resul
 
 /// The same without a runtime: nobody can end it before its gate is open.
 #[task(takes_context)]
+#[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
 pub fn gated_thread(context: TaskContext, number: u32, gate: String) -> io::Result<u32> {
     let pid = begin(&context, number)?;
     while !is_open(&gate)? {

@@ -134,10 +134,7 @@ impl PlayedWorker {
 
     /// Tells how attempts ended and returns the tasks whose lease was refused.
     pub async fn tell(&self, finished: Vec<Finish>) -> Vec<TaskId> {
-        let progress = Progress {
-            finished,
-            started: Vec::new(),
-        };
+        let progress = Progress::new(finished, Vec::new());
         let answer = self.queue().finish(Arc::new(progress)).await;
         answer.expect("the store takes what it is told")
     }
@@ -149,10 +146,7 @@ impl PlayedWorker {
 
     /// Says that of this batch the tasks below this position were started.
     pub async fn start(&self, batch: i64, below: u32) {
-        let progress = Progress {
-            finished: Vec::new(),
-            started: vec![(batch, below)],
-        };
+        let progress = Progress::new(Vec::new(), vec![(batch, below)]);
         let answer = self.queue().finish(Arc::new(progress)).await;
         answer.expect("the store takes what it is told");
     }

@@ -10,6 +10,7 @@ mod patience;
 mod place;
 mod process;
 mod random;
+mod site;
 mod sql;
 
 pub use ledger::{Ledger, Reader};
@@ -17,6 +18,7 @@ pub use patience::{PATIENCE, eventually, within};
 pub use place::{Ended, Place};
 pub use process::{Process, Signal, spawn};
 pub use random::Random;
+pub use site::{Said, Site, said_by};
 pub use sql::Sql;
 
 /// The worker that `worker!` writes, with the tasks of `conformance::executions`.

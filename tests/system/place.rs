@@ -1,59 +1,40 @@
-//! A place of a test's own: a folder with settings, a store, a ledger and gates.
+//! A site with an open store, a ledger and gates.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use conformance::executions::{FOLDER, gate_in, record};
+use conformance::executions::{gate_in, record};
 use sqlx::Row as _;
 use task_backends::{SqliteBackend, SqliteOptions};
 use task_core::{Backends, Task, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on};
-use tempfile::TempDir;
 
-use super::{Process, Reader, Sql, WORKER, eventually, spawn};
-
-/// The store, a dummy for the tasks of the conformance suite that ask for it, any queue.
-const SETTINGS: &str = r#"
-[default]
-backend = "sqlite"
-url = "sqlite://store/tasks.db"
-queues = []
-
-[reports]
-backend = "dummy"
-queues = []
-"#;
+use super::{Reader, Site, Sql, eventually};
 
 /// What one test has to itself.
 #[derive(Debug)]
 pub struct Place {
-    folder: TempDir,
+    site: Site,
     backends: Backends,
+}
+
+impl Deref for Place {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 impl Place {
     /// A place with an empty store.
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(folder.path().join("store")).expect("the folder can be written to");
-        std::fs::write(folder.path().join("tasks.toml"), SETTINGS).expect("the folder can be written to");
-        let options = SqliteOptions::new(folder.path().join("store/tasks.db"));
-        let backend = SqliteBackend::open(options).await.expect("a new file");
+        let site = Site::new();
+        let backend = SqliteBackend::open(SqliteOptions::new(site.file())).await;
         Self {
-            backends: Backends::single(Arc::new(backend)),
-            folder,
+            backends: Backends::single(Arc::new(backend.expect("a new file"))),
+            site,
         }
-    }
-
-    /// The folder of the test.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// The folder of the store.
-    pub fn store(&self) -> PathBuf {
-        self.folder().join("store")
     }
 
     /// The store, as the test itself uses it.
@@ -63,34 +44,12 @@ impl Place {
 
     /// The store, past the framework.
     pub async fn sql(&self) -> Sql {
-        Sql::open(&self.store().join("tasks.db")).await
+        Sql::open(&self.file()).await
     }
 
     /// What was executed.
     pub fn ledger(&self) -> Reader {
         Reader::new(self.folder())
-    }
-
-    /// A program that works in this place, whatever the environment of the test says.
-    pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("TASK") || name == "COLUMNS" {
-                command.env_remove(name);
-            }
-        }
-        command
-            .current_dir(self.folder())
-            .env("TASKS_CONFIG", self.folder().join("tasks.toml"))
-            .env(FOLDER, self.folder());
-        command
-    }
-
-    /// Starts a worker of this name.
-    pub fn worker(&self, name: &str, flags: &[&str]) -> Process {
-        let mut command = self.command(WORKER);
-        command.args(["run", "--worker-id", name]).args(flags);
-        spawn(command, self.folder(), name)
     }
 
     /// Lets tasks pass that wait at this gate, all of them or those of one process.
@@ -150,6 +109,26 @@ impl Place {
     fn admin(&self) -> &dyn task_core::TaskAdmin {
         let alias = self.backends.get("default").expect("the only one");
         alias.backend().admin().expect("a store has a face for operators")
+    }
+
+    /// Returns when the store knows that exactly so many tasks run, and that more are claimed
+    /// and wait in the memory of workers; says how many wait there.
+    pub async fn runs_and_holds_more(&self, running: usize) -> usize {
+        // What began and did not end: `started` less those that are not among `remaining`.
+        const CLAIMED: &str = "SELECT coalesce(sum(remaining), 0) AS held, coalesce(sum(started + remaining \
+             - (length(tasks) - length(replace(tasks, ',', '')) + 1)), 0) AS running FROM claim";
+        let mut sql = self.sql().await;
+        let waiting = eventually("the store to know what runs", async || {
+            let rows = sql.rows(CLAIMED).await;
+            let [held, begun] = ["held", "running"].map(|column| rows[0].get::<i64, _>(column));
+            match usize::try_from(held - begun) {
+                Ok(waiting) if usize::try_from(begun) == Ok(running) && waiting > 0 => Ok(waiting),
+                _ => Err(format!("{held} claimed, {begun} of them begun")),
+            }
+        })
+        .await;
+        sql.close().await;
+        waiting
     }
 
     /// Returns when nothing waits and nothing is claimed any more.

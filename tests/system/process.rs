@@ -6,9 +6,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
 
-use super::{eventually, within};
+use super::{Place, eventually, within};
 
 /// How much of the log of a process is shown when a test fails.
 const LAST_LINES: usize = 40;
@@ -47,8 +47,28 @@ impl Process {
 
     /// Sends a signal.
     pub fn send(&self, signal: Signal) {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process has a number"), signal).expect("the process is there");
+        kill_process(self.number(), signal).expect("the process is there");
+    }
+
+    fn number(&self) -> Pid {
+        let number = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        number.expect("a process has a number")
+    }
+
+    /// Stops it as Ctrl+Z does, and returns when it stands still. Not in the middle of a
+    /// transaction, which would hold the lock of the whole file for as long as it is stopped.
+    pub async fn stop(&self, place: &Place) {
+        let mut lock = place.sql().await;
+        lock.run("BEGIN IMMEDIATE").await;
+        self.send(Signal::STOP);
+        let status = waitpid(Some(self.number()), WaitOptions::UNTRACED).expect("a child can be waited for");
+        assert!(
+            status.is_some_and(|(_, status)| status.stopped()),
+            "{}",
+            self.tail()
+        );
+        lock.run("ROLLBACK").await;
+        lock.close().await;
     }
 
     /// Kills it in the middle of whatever it does, as `kill -9` does, and returns when it is gone.

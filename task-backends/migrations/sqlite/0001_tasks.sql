@@ -11,7 +11,7 @@ CREATE TABLE lane (
 ) STRICT;
 
 CREATE TABLE task (
-    seq         INTEGER PRIMARY KEY,
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     id          BLOB NOT NULL UNIQUE,          -- the sixteen bytes of the UUID
     lane        INTEGER NOT NULL,
     rank        INTEGER NOT NULL,              -- minus the priority: small runs first
@@ -124,7 +124,9 @@ SELECT
     -t.rank AS priority,
     t.arguments AS arguments,
     CASE WHEN r.status = 1 THEN coalesce(r.value, 'null') END AS return_value,
-    coalesce(r.attempt, (SELECT count(*) FROM attempt a WHERE a.seq = t.seq)) AS attempts,
+    coalesce(r.attempt, (SELECT count(*) FROM attempt a WHERE a.seq = t.seq)
+        + (NOT EXISTS (SELECT 1 FROM ready q WHERE q.lane = t.lane AND q.rank = t.rank AND q.due = coalesce(m.due, t.due) AND q.seq = t.seq)
+          AND NOT EXISTS (SELECT 1 FROM scheduled s WHERE s.due = coalesce(m.due, t.due) AND s.seq = t.seq))) AS attempts,
     (SELECT json_extract(a.failure, '$.message') FROM attempt a WHERE a.seq = t.seq ORDER BY a.number DESC LIMIT 1) AS last_error,
     w.id AS worker,
     strftime('%Y-%m-%dT%H:%M:%f', t.enqueued_at / 1e6, 'unixepoch') || 'Z' AS enqueued_at,

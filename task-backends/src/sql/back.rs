@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use task_core::{GivenBack, Rescued, Result, RetryPolicy, TaskFailure};
 
-use super::claim::{count, json, parse};
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, Standing, failure_text, insert_attempt, lost, standing};
+use super::json::{count, json, parse};
 use super::listed::{self, Listed};
 use super::record::read_policy;
 use super::script::{Rows, Value};
@@ -126,7 +126,7 @@ impl Work for RescueWork {
         let now = transaction.now();
         let ended = transaction
             .fetch(
-                "UPDATE worker SET ended_at = lease_until WHERE ended_at IS NULL AND lease_until < ? RETURNING key",
+                "UPDATE worker SET ended_at = ?1 WHERE ended_at IS NULL AND lease_until < ?1 RETURNING key",
                 [now.into()],
             )
             .await?;
@@ -142,8 +142,8 @@ impl Work for RescueWork {
                 .await?;
             let Some(row) = rows.first() else { break };
             let claim = LostClaim::read(row)?;
-            left = left.saturating_sub(claim.tasks.len());
-            let (returned, failed) = claim.take(transaction).await?;
+            let (returned, failed) = claim.take(transaction, left).await?;
+            left = left.saturating_sub(returned + failed);
             rescued.returned += returned;
             rescued.failed += failed;
         }
@@ -175,15 +175,21 @@ impl LostClaim {
 
     /// Puts what has not ended back and deletes the claim: from here on whatever its
     /// worker still has to say about it is refused.
-    async fn take(self, transaction: &mut Transaction<'_>) -> Result<(usize, usize)> {
+    async fn take(self, transaction: &mut Transaction<'_>, limit: usize) -> Result<(usize, usize)> {
         let ended = self.ended(transaction).await?;
         let losses = Histories::read(transaction, self.tasks.iter().map(|task| task.seq)).await?;
         let mut returning = Vec::new();
-        for (position, task) in (0_u32..).zip(&self.tasks) {
+        let mut rest = self.tasks.clone();
+        for ((position, task), rest) in (0_u32..).zip(&self.tasks).zip(&mut rest) {
             let seq = task.seq;
             if seq == 0 || ended.contains(&seq) {
+                rest.seq = 0;
                 continue;
             }
+            if returning.len() == limit {
+                continue;
+            }
+            rest.seq = 0;
             let started = if position < self.started {
                 let (policy, before) = losses.of(seq)?;
                 let failure = lost(&self.worker_name, before + 1, policy.max_lost);
@@ -203,6 +209,20 @@ impl LostClaim {
         let standing = standing(transaction, &BTreeSet::from([self.id])).await?;
         let became = put_back(transaction, &returning, &standing).await?;
         transaction.run("DELETE FROM claim WHERE id = ?", [self.id.into()]);
+        let left = rest.iter().filter(|task| task.seq > 0).count();
+        if left > 0 {
+            // Under another number, so that no lease of the old one is valid any more.
+            transaction.run(
+                "INSERT INTO claim (worker, claimed_at, started, remaining, tasks) VALUES (?, ?, ?, ?, ?)",
+                [
+                    self.worker.into(),
+                    self.claimed_at.into(),
+                    self.started.into(),
+                    count(left).into(),
+                    listed::write(&rest).into(),
+                ],
+            );
+        }
         let failed = became
             .iter()
             .filter(|became| matches!(became, Became::Failed))
@@ -215,7 +235,8 @@ impl LostClaim {
         let seqs: Vec<i64> = self.tasks.iter().map(|task| task.seq).collect();
         let seqs = json(&seqs)?;
         let query = "SELECT json_group_array(s.value) FROM json_each(?) s \
-             WHERE EXISTS (SELECT 1 FROM result r WHERE r.seq = s.value) \
+             WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.seq = s.value) \
+                OR EXISTS (SELECT 1 FROM result r WHERE r.seq = s.value) \
                 OR EXISTS (SELECT 1 FROM attempt a WHERE a.seq = s.value AND a.claim = ?)";
         let rows = transaction.fetch(query, [seqs.into(), self.id.into()]).await?;
         let row = rows

@@ -7,9 +7,9 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqlitePool;
 use task_core::{Cancellation, Error, ErrorKind, PruneRule, Result, TaskId, TaskStatus};
 
-use super::claim::{count, json};
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
+use super::json::{count, json};
 use super::record::read_policy;
 use super::script::Value;
 use super::writer::{Transaction, Work, Writer};

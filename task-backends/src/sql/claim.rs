@@ -1,20 +1,19 @@
 //! Taking tasks: the first of all lanes a worker may take from, in one order.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use task_core::{Claim, ClaimRequest, Claimed, Error, ErrorKind, Lease, NewTask, Result, TaskId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use task_core::{ClaimRequest, Error, ErrorKind, Result};
 
 use super::error::{corrupt, from_sqlx};
+use super::json::{count, json, parse};
 use super::listed::ENTRY;
-use super::record::{read_policy, timestamp};
 use super::script::Value;
+use super::taken::Taken;
 use super::writer::{Transaction, Work};
 
 /// How many scheduled tasks that have become due are moved over by one claim.
@@ -74,10 +73,6 @@ const DELETE_OF_ONE_LANE: &str = "DELETE FROM ready WHERE lane = ? AND (rank, du
 const DELETE_OF_LANES: &str =
     "DELETE FROM ready WHERE lane IN (SELECT value FROM json_each(?)) AND (rank, due, seq) <= (?, ?, ?)";
 
-/// Who ran these tasks before, and when.
-const EARLIER: &str = "SELECT a.seq, w.id AS worker, a.started_at FROM attempt a JOIN worker w ON w.key = a.worker \
-     WHERE a.seq IN (SELECT value FROM json_each(?)) ORDER BY a.seq, a.number";
-
 /// A place in the order in which tasks run: small ranks first, then by due time, then by
 /// arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,25 +108,13 @@ struct Waiting {
 
 /// The lane of a head, with its queue and task name.
 pub(crate) struct Head {
-    lane: i64,
-    queue: Arc<str>,
-    name: Arc<str>,
+    pub(super) lane: i64,
+    pub(super) queue: Arc<str>,
+    pub(super) name: Arc<str>,
     first: Place,
 }
 
 pub(crate) struct ClaimWork(pub(crate) ClaimRequest);
-
-/// What was claimed, as the store gave it: reading it takes longer than getting it, and
-/// is done when the store's lock is free again.
-#[derive(Default)]
-pub(crate) struct Taken {
-    next_due: Option<Duration>,
-    worker: i64,
-    batch: i64,
-    now: i64,
-    heads: Vec<Head>,
-    tasks: String,
-}
 
 #[async_trait]
 impl Work for ClaimWork {
@@ -331,118 +314,6 @@ impl Selection {
         );
         Ok(taken)
     }
-}
-
-/// A claimed task as [`READ`] gives it.
-#[derive(Deserialize)]
-struct Read<'t> {
-    lane: i64,
-    rank: i64,
-    /// Where it is not the time at which it was enqueued.
-    due: Option<i64>,
-    seq: i64,
-    attempt: u32,
-    last_attempt: u32,
-    id: &'t str,
-    enqueued_at: i64,
-    #[serde(borrow)]
-    arguments: Cow<'t, str>,
-    #[serde(borrow)]
-    policy: Option<Cow<'t, str>>,
-}
-
-impl Taken {
-    /// The claimed tasks as records.
-    pub(crate) async fn read(self, readers: &SqlitePool) -> Result<Claim> {
-        if self.tasks.is_empty() {
-            return Ok(Claim {
-                tasks: Vec::new(),
-                next_due: self.next_due,
-            });
-        }
-        let read: Vec<Read<'_>> = parse(&self.tasks)?;
-        let heads: BTreeMap<i64, &Head> = self.heads.iter().map(|head| (head.lane, head)).collect();
-        let claimed_at = timestamp(self.now)?;
-        let mut tasks = Vec::with_capacity(read.len());
-        let mut again = Vec::new();
-        for (position, task) in (0..).zip(read) {
-            let head = heads
-                .get(&task.lane)
-                .ok_or_else(|| corrupt(format!("lane {} is not there", task.lane)))?;
-            let id: TaskId = task.id.parse()?;
-            let mut record = NewTask {
-                id,
-                name: head.name.clone(),
-                queue: head.queue.clone(),
-                priority: i32::try_from(-task.rank)
-                    .map_err(|_| corrupt(format!("a rank of {}", task.rank)))?,
-                run_after: None,
-                arguments: task.arguments.into(),
-                policy: read_policy(task.policy.as_deref())?,
-            }
-            .accepted(timestamp(task.enqueued_at)?);
-            record.run_after = task.due.map(timestamp).transpose()?;
-            record.attempts = task.attempt;
-            if task.attempt > 0 {
-                again.push(task.seq);
-            }
-            let lease = Lease::new(id, self.batch, position, [task.seq, task.lane, self.worker]);
-            tasks.push(Claimed {
-                lease,
-                record,
-                last_attempt: task.last_attempt,
-                claimed_at,
-            });
-        }
-        if !again.is_empty() {
-            add_earlier_attempts(readers, &again, &mut tasks).await?;
-        }
-        Ok(Claim {
-            tasks,
-            next_due: self.next_due,
-        })
-    }
-}
-
-/// Tasks that ran before know when, and who ran them. That never changes any more, so it
-/// is read apart from the claim.
-async fn add_earlier_attempts(readers: &SqlitePool, seqs: &[i64], tasks: &mut [Claimed]) -> Result<()> {
-    let rows = sqlx::query(EARLIER)
-        .bind(json(seqs)?)
-        .fetch_all(readers)
-        .await
-        .map_err(from_sqlx)?;
-    let mut attempts: BTreeMap<i64, Vec<(String, Timestamp)>> = BTreeMap::new();
-    for row in rows {
-        let started_at = timestamp(row.try_get("started_at").map_err(from_sqlx)?)?;
-        let attempt = (row.try_get("worker").map_err(from_sqlx)?, started_at);
-        attempts
-            .entry(row.try_get("seq").map_err(from_sqlx)?)
-            .or_default()
-            .push(attempt);
-    }
-    for task in tasks {
-        for (worker, started_at) in attempts.remove(&task.lease.keys()[0]).unwrap_or_default() {
-            task.record.started_at = task.record.started_at.or(Some(started_at));
-            task.record.last_attempted_at = Some(started_at);
-            task.record.worker_ids.push(worker);
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A list of numbers for `json_each`.
-pub(crate) fn json(numbers: &[i64]) -> Result<String> {
-    serde_json::to_string(numbers).map_err(|error| corrupt(format!("a list of numbers: {error}")))
-}
-
-/// JSON that the store itself made.
-pub(crate) fn parse<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| corrupt("a list the store made cannot be read").because(error))
 }
 
 #[cfg(test)]

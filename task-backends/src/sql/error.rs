@@ -10,6 +10,9 @@ fn primary_code(error: &sqlx::Error) -> Option<u32> {
 
 /// An error of the store with the kind that says what the caller can do.
 pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
+    if is_duplicate(&error) && error.to_string().contains("task.id") {
+        return Error::new(ErrorKind::State, "a task with this id is enqueued already").because(error);
+    }
     // Codes: https://www.sqlite.org/rescode.html
     let (kind, message, hint) = match (&error, primary_code(&error)) {
         (_, Some(5 | 6)) => (
@@ -47,11 +50,12 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
             "no connection became free in time",
             "try again, or read less at a time",
         ),
-        (sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed, _) => (
-            ErrorKind::State,
-            "the store is closed",
-            "the backend was closed or its connection is gone",
+        (sqlx::Error::WorkerCrashed, _) => (
+            ErrorKind::Unavailable,
+            "the connection to the store is gone",
+            "it is opened again; try again",
         ),
+        (sqlx::Error::PoolClosed, _) => (ErrorKind::State, "the store is closed", "the backend was closed"),
         (sqlx::Error::Io(_), _) => (
             ErrorKind::Unavailable,
             "the store cannot be reached",
@@ -60,6 +64,13 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
         _ => return Error::new(ErrorKind::Backend, "the store reports an error").because(error),
     };
     Error::new(kind, message).hint(hint).because(error)
+}
+
+/// Whether a row with this unique value was there already.
+pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
 /// A stored value that is not what it must be.

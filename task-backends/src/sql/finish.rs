@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
-use task_core::{FailureKind, Finish, Outcome, Progress, Result, TaskFailure, TaskId};
+use task_core::{FailureKind, Finish, LATEST_US, Outcome, Progress, Result, TaskFailure, TaskId};
 
-use super::claim::{json, parse};
 use super::error::{corrupt, from_sqlx};
+use super::json::{json, parse};
 use super::script::{Insert, Rows, Value};
 use super::writer::{Transaction, Work};
 
@@ -32,6 +32,11 @@ pub(crate) fn insert_attempt() -> Insert {
     )
 }
 
+/// Which of these tasks have left these claims already.
+const TOLD: &str = "SELECT json_group_array(s.value) FROM json_each(?) s \
+     WHERE EXISTS (SELECT 1 FROM result r WHERE r.seq = s.value) \
+        OR EXISTS (SELECT 1 FROM attempt a WHERE a.seq = s.value AND a.claim IN (SELECT value FROM json_each(?)))";
+
 /// A lease finishes once: the same end written again changes nothing.
 const ONCE: &str = " ON CONFLICT DO NOTHING";
 
@@ -45,6 +50,8 @@ pub(crate) struct FinishWork {
     batches: BTreeSet<i64>,
     /// The rows if every lease is valid and nothing was canceled, as it nearly always is.
     prepared: Option<Ends>,
+    /// It was handed in before, and part of it may be written.
+    is_again: bool,
 }
 
 impl FinishWork {
@@ -54,11 +61,33 @@ impl FinishWork {
             .chain(progress.started.iter().map(|(batch, _)| *batch))
             .collect();
         let prepared = Some(Ends::of(progress.finished.iter(), &BTreeSet::new())?);
+        let is_again = progress.hand_in();
         Ok(Self {
             progress,
             batches,
             prepared,
+            is_again,
         })
+    }
+
+    /// The tasks whose end was written when this was handed in before.
+    async fn told(&self, transaction: &mut Transaction<'_>, standing: &Standing) -> Result<BTreeSet<i64>> {
+        let seqs: Vec<i64> = self
+            .progress
+            .finished
+            .iter()
+            .map(|finish| finish.lease.keys()[0])
+            .collect();
+        let batches: Vec<i64> = standing.workers.keys().copied().collect();
+        let rows = transaction
+            .fetch(TOLD, [json(&seqs)?.into(), json(&batches)?.into()])
+            .await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| corrupt("an aggregate returned no row"))?;
+        Ok(parse::<Vec<i64>>(row.try_get(0).map_err(from_sqlx)?)?
+            .into_iter()
+            .collect())
     }
 }
 
@@ -75,13 +104,24 @@ impl Work for FinishWork {
             .filter(|finish| !is_standing(finish))
             .map(|finish| finish.lease.id())
             .collect();
-        let is_usual = refused.is_empty() && standing.canceled.is_empty();
+        let told = if self.is_again {
+            self.told(transaction, &standing).await?
+        } else {
+            BTreeSet::new()
+        };
+        let is_new = |finish: &&Finish| !told.contains(&finish.lease.keys()[0]);
+        let is_usual = refused.is_empty() && standing.canceled.is_empty() && told.is_empty();
         let ends = match self.prepared.take().filter(|_| is_usual) {
             Some(ends) => ends,
-            None => Ends::of(finished.iter().filter(is_standing), &standing.canceled)?,
+            None => {
+                let finished = finished
+                    .iter()
+                    .filter(|finish| is_standing(finish) && is_new(finish));
+                Ends::of(finished, &standing.canceled)?
+            }
         };
         ends.write(transaction).await?;
-        move_batches_on(transaction, &self.progress, &standing)?;
+        move_batches_on(transaction, &self.progress, &standing, &told)?;
         Ok(refused)
     }
 }
@@ -188,13 +228,18 @@ impl Collected {
         }
         let (status, value, failure) = match &finish.outcome {
             Outcome::Succeeded(value) => (SUCCESSFUL, Some(value), None),
+            Outcome::Failed(failure) if wanted_to_end => (CANCELED, None, Some(failure)),
             Outcome::Failed(failure) => (FAILED, None, Some(failure)),
             Outcome::Canceled(failure) => (CANCELED, None, Some(failure)),
             // Somebody wanted it to end while its attempt failed by itself: no retry.
             Outcome::Retry(failure, _) if wanted_to_end => (CANCELED, None, Some(failure)),
             Outcome::Retry(failure, delay) => {
                 let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
-                let due = finish.ended_at.as_microsecond().saturating_add(delay);
+                let due = finish
+                    .ended_at
+                    .as_microsecond()
+                    .saturating_add(delay)
+                    .min(LATEST_US);
                 self.retries.push(Retry {
                     seq,
                     due,
@@ -275,9 +320,14 @@ fn move_batches_on(
     transaction: &mut Transaction<'_>,
     progress: &Progress,
     standing: &Standing,
+    told: &BTreeSet<i64>,
 ) -> Result<()> {
     let mut ended: BTreeMap<i64, i64> = BTreeMap::new();
-    for finish in &progress.finished {
+    for finish in progress
+        .finished
+        .iter()
+        .filter(|finish| !told.contains(&finish.lease.keys()[0]))
+    {
         *ended.entry(finish.lease.batch()).or_default() += 1;
     }
     for (batch, started) in &progress.started {
@@ -308,7 +358,9 @@ pub(crate) fn lost(worker: &str, times: u32, max_lost: u32) -> TaskFailure {
     let message = if max_lost == 0 {
         format!("the worker {worker} was lost while the task ran, and it may not run twice (max_lost = 0)")
     } else if times > max_lost {
-        format!("the worker {worker} was lost while the task ran, the {times}th one; max_lost is {max_lost}")
+        format!(
+            "the worker {worker} was lost while the task ran; that makes {times}, and max_lost is {max_lost}"
+        )
     } else {
         format!("the worker {worker} was lost while the task ran")
     };

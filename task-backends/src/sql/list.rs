@@ -6,9 +6,9 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use task_core::{Count, Error, ErrorKind, Filter, Page, Result, TaskPage, TaskStatus};
 
-use super::claim::{count, json, parse};
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
+use super::json::{count, json, parse};
 use super::listed;
 use super::record::{CLAIMS, of_seqs};
 

@@ -146,9 +146,18 @@ impl Opener {
         } else {
             self.options.clone().create_if_missing(false)
         };
-        SqliteConnection::connect_with(&options)
-            .await
-            .map_err(|error| self.place(from_sqlx(error)))
+        // Two processes that switch a new file to the write-ahead log at once: one of them is
+        // refused without any waiting.
+        let mut tries = 0;
+        loop {
+            match SqliteConnection::connect_with(&options).await.map_err(from_sqlx) {
+                Err(error) if error.is_retryable() && tries < 50 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                outcome => return outcome.map_err(|error| self.place(error)),
+            }
+        }
     }
 
     /// A connection that cannot change anything, not even how the file keeps its journal:

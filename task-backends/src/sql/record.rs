@@ -7,9 +7,9 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use task_core::{AttemptError, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp};
 
-use super::claim::parse;
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
+use super::json::parse;
 use super::listed;
 
 /// Everything about tasks but who runs them now; `{tasks}` selects which.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 use task_core::{Clock, Result, Wake};
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::error::from_sqlx;
 
@@ -81,25 +81,55 @@ impl Watch {
         let _ = tokio::time::timeout(timeout, changes.changed()).await;
     }
 
-    /// Looks for what other processes write, on a connection of its own, until aborted.
-    pub(crate) fn start(&self, connection: SqliteConnection, clock: Clock) -> AbortHandle {
+    /// Looks for what other processes write, on a connection of its own.
+    pub(crate) fn start(&self, mut connection: SqliteConnection, clock: Clock) -> Looking {
         let inner = self.0.clone();
-        tokio::spawn(async move { look(&inner, connection, &clock).await }).abort_handle()
+        let end = Arc::new(Notify::new());
+        let ended = end.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = look(&inner, &mut connection, &clock) => {}
+                () = ended.notified() => {}
+            }
+            // A connection that does not close cleanly is closed by being dropped.
+            let _ = connection.close().await;
+        });
+        Looking { end, task }
     }
 }
 
-async fn look(inner: &Inner, mut connection: SqliteConnection, clock: &Clock) {
+/// The looking for what other processes write. It goes on until it is ended or dropped.
+pub(crate) struct Looking {
+    end: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Looking {
+    /// Ends it and closes its connection.
+    pub(crate) async fn end(mut self) {
+        self.end.notify_one();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn look(inner: &Inner, connection: &mut SqliteConnection, clock: &Clock) {
     let mut seen = 0;
     loop {
         while inner.waiting.load(Ordering::SeqCst) == 0 {
             inner.somebody_waits.notified().await;
         }
-        match version(&mut connection).await {
+        match version(connection).await {
             Ok(version) if version != seen => {
                 seen = version;
                 inner.any.send_modify(|count| *count += 1);
                 let now = clock.now().as_microsecond();
-                if is_anything_ready(&mut connection, now).await.unwrap_or(true) {
+                if is_anything_ready(connection, now).await.unwrap_or(true) {
                     inner.ready.send_modify(|count| *count += 1);
                 }
             }

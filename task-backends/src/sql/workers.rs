@@ -1,5 +1,6 @@
 //! Who works: joining, staying alive, leaving.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use sqlx::sqlite::SqlitePool;
 use task_core::{Error, ErrorKind, Renewal, Result, TaskId, WorkerInfo, WorkerKey, WorkerRecord};
 
 use super::error::{corrupt, from_sqlx};
+use super::listed;
 use super::record::timestamp;
 use super::writer::{Transaction, Work};
 
@@ -53,8 +55,8 @@ impl Work for JoinWork {
         }
         // A namesake whose lease ran out is given up here; its tasks wait for a rescuer.
         transaction.run(
-            "UPDATE worker SET ended_at = lease_until WHERE id = ? AND ended_at IS NULL",
-            [worker.id.as_str().into()],
+            "UPDATE worker SET ended_at = ? WHERE id = ? AND ended_at IS NULL",
+            [now.into(), worker.id.as_str().into()],
         );
         let rows = transaction
             .fetch(
@@ -98,17 +100,32 @@ impl Work for RenewWork {
         if renewed.is_empty() {
             return Ok(Renewal::Lost);
         }
-        // The worker knows which of these are its own.
-        let rows = transaction
+        let wanted = transaction
             .fetch(
-                "SELECT t.id FROM cancellation c JOIN task t ON t.seq = c.seq ORDER BY c.seq",
+                "SELECT t.seq, t.id FROM cancellation c JOIN task t ON t.seq = c.seq ORDER BY c.seq",
                 [],
             )
             .await?;
-        let mut canceled = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id: &[u8] = row.try_get(0).map_err(from_sqlx)?;
-            canceled.push(TaskId::from_bytes(id).ok_or_else(|| corrupt("a task id that is not 16 bytes"))?);
+        let mut canceled = Vec::with_capacity(wanted.len());
+        if !wanted.is_empty() {
+            let mut own = BTreeSet::new();
+            for row in transaction
+                .fetch("SELECT tasks FROM claim WHERE worker = ?", [self.worker.0.into()])
+                .await?
+            {
+                own.extend(
+                    listed::read(row.try_get(0).map_err(from_sqlx)?)?
+                        .iter()
+                        .map(|task| task.seq),
+                );
+            }
+            for row in wanted {
+                let id: &[u8] = row.try_get("id").map_err(from_sqlx)?;
+                let id = TaskId::from_bytes(id).ok_or_else(|| corrupt("a task id that is not 16 bytes"))?;
+                if own.contains(&row.try_get::<i64, _>("seq").map_err(from_sqlx)?) {
+                    canceled.push(id);
+                }
+            }
         }
         Ok(Renewal::Renewed { canceled })
     }

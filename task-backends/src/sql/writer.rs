@@ -356,11 +356,10 @@ impl Loop {
                 Err(error) if error.is_retryable() && tries < BUSY_TRIES => {
                     tokio::time::sleep(BUSY_PAUSE * tries).await;
                     tries += 1;
-                }
-                Err(error) if error.kind() == ErrorKind::State && tries < BUSY_TRIES => {
-                    // The connection itself is gone (its thread died): a new one.
-                    tries += 1;
-                    self.connection = self.opener.connect(false).await?;
+                    if self.connection.ping().await.is_err() {
+                        // Its thread died: a new one.
+                        self.connection = self.opener.connect(false).await?;
+                    }
                 }
                 outcome => return outcome,
             }

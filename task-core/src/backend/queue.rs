@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -208,9 +209,26 @@ pub struct Progress {
     pub finished: Vec<Finish>,
     /// By batch: tasks at positions below this may have been started.
     pub started: Vec<(i64, u32)>,
+    /// Whether a backend saw it before.
+    handed_in: AtomicBool,
 }
 
 impl Progress {
+    /// With these ends and starts.
+    pub fn new(finished: Vec<Finish>, started: Vec<(i64, u32)>) -> Self {
+        Self {
+            finished,
+            started,
+            handed_in: AtomicBool::new(false),
+        }
+    }
+
+    /// For backends: notes that this was handed in, and says whether it was before. Then
+    /// some of it may be written already, and must not be written twice.
+    pub fn hand_in(&self) -> bool {
+        self.handed_in.swap(true, Ordering::SeqCst)
+    }
+
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.finished.is_empty() && self.started.is_empty()
@@ -249,7 +267,8 @@ pub struct Rescued {
     pub workers: usize,
     /// Their tasks that wait again.
     pub returned: usize,
-    /// Their tasks that lost too many workers and are `FAILED`.
+    /// Their tasks that ended instead: `FAILED` after too many lost workers, `CANCELED` where
+    /// somebody had asked for it.
     pub failed: usize,
 }
 

@@ -342,10 +342,10 @@ pub async fn the_same_progress_handed_in_again_changes_nothing(store: Store) {
         |task| failed(task, "said once"),
         |task| failed_for_now(task, "said once", Duration::ZERO),
     ];
-    let progress = Arc::new(Progress {
-        finished: batch.into_iter().zip(ways).map(|(task, end)| end(task)).collect(),
-        started: vec![(held.lease.batch(), 4)],
-    });
+    let progress = Arc::new(Progress::new(
+        batch.into_iter().zip(ways).map(|(task, end)| end(task)).collect(),
+        vec![(held.lease.batch(), 4)],
+    ));
     let told = worker.queue().finish(progress.clone()).await;
     assert_eq!(told.expect("the store takes what it is told"), []);
     let before = store.find_all(&tasks).await;
@@ -371,10 +371,7 @@ pub async fn progress_handed_in_late_leaves_the_next_attempt_alone(store: Store)
     let mut batch = worker.claim(2).await;
     let held = batch.pop().expect("two");
     let end = failed_for_now(batch.pop().expect("two"), "once", Duration::ZERO);
-    let progress = Arc::new(Progress {
-        finished: vec![end],
-        started: Vec::new(),
-    });
+    let progress = Arc::new(Progress::new(vec![end], Vec::new()));
     let told = worker.queue().finish(progress.clone()).await;
     assert_eq!(told.expect("the store takes what it is told"), []);
     store.advance(Duration::from_secs(1)).await;

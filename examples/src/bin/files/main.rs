@@ -90,12 +90,12 @@ async fn demonstrate(cli: &Cli) -> Result<Vec<String>> {
     );
     let outcome = tokio::select! {
         biased;
-        signal = interrupt.received() => Err(run.stopped_by(signal).into()),
+        signal = interrupt.received() => Err(format!("stopped by {signal}").into()),
         outcome = progress::until_all_finished(total, &mut worker) => outcome,
     };
     if let Err(error) = outcome {
         worker.stop().await;
-        return Err(error);
+        return Err(format!("{error}\n{}", run.go_on()).into());
     }
     eprintln!("all have ended; reading the results back by id");
     let mut complaints = Vec::from_iter(worker.ended_well().await);

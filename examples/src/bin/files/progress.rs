@@ -53,7 +53,7 @@ struct Progress {
 
 impl Progress {
     fn new(total: u64) -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len}  {msg}")
+        let style = ProgressStyle::with_template("[{bar:30}] {human_pos} of {human_len}  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ");
         let is_seen = std::io::stderr().is_terminal();
@@ -88,8 +88,15 @@ impl Progress {
             eprintln!("{finished} of {total} finished, {words}");
             self.say_at = Some(Instant::now() + SAY_EVERY);
         }
-        self.bar.set_position(finished);
         self.bar.set_message(words);
+        self.bar.set_position(finished);
+        if finished >= self.total && !self.bar.is_finished() {
+            self.bar.finish();
+            // It stays, filled, and what is said next begins below it.
+            if !self.bar.is_hidden() {
+                eprintln!();
+            }
+        }
         finished
     }
 }

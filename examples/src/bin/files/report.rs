@@ -104,11 +104,15 @@ fn longest(known: &[(&Surveyed, &FileFacts)], below: impl Fn(&Path) -> String) -
         Column::Right("WORDS"),
         Column::Right("LONGEST LINE"),
         Column::Left("CRC-32"),
+        Column::Left("QUEUE"),
+        Column::Right("PRIORITY"),
         Column::Left("LONGEST FILES"),
     ];
     let row = |(survey, facts): (&Surveyed, &FileFacts)| {
         let [lines, words, longest] = [facts.lines, facts.words, facts.longest_line].map(number);
-        [lines, words, longest, facts.checksum.clone(), below(&survey.path)]
+        let (checksum, queue) = (facts.checksum.clone(), survey.queue.to_string());
+        let (priority, path) = (survey.priority.to_string(), below(&survey.path));
+        [lines, words, longest, checksum, queue, priority, path]
     };
     table(columns, files.into_iter().map(row))
 }
@@ -168,14 +172,10 @@ fn first_rows(mut rows: Vec<[String; 3]>, status: &str) -> Vec<[String; 3]> {
 fn of_their_own_kind(results: &Results) -> String {
     let size = results.measure.return_value();
     let measure = size.map(|size| amount(size.files, size.folders, size.bytes));
-    let flaky = results.flaky.return_value().map(|attempt| {
-        let errors = results
-            .flaky
-            .errors
-            .iter()
-            .map(|error| results::said(&error.failure));
-        let errors: Vec<String> = errors.collect();
-        format!("{}; attempt {attempt} succeeded", errors.join("; "))
+    let flaky = results.flaky.return_value().map(|_| {
+        let errors = results.flaky.errors.iter();
+        let errors = errors.map(|error| results::said(&error.failure) + ", ");
+        errors.collect::<String>() + "succeeded"
     });
     let remind = results.remind.return_value().map(|_| {
         let [due, started] = [results.remind.run_after, results.remind.started_at].map(time);
@@ -235,32 +235,32 @@ fn totals(results: &Results, read: &ReadBack) -> String {
         .surveys
         .iter()
         .filter_map(|survey| survey.times.map(|times| times.1));
-    let files = results.surveys.len() as u64;
+    let surveys = results.surveys.len() as u64;
     let mut text = String::new();
     if let (Some(first), Some(last)) = (starts.min(), ends.max()) {
         let seconds = last.duration_since(first).as_secs_f64();
-        let rate = per_second(files, seconds);
-        text.push_str(&format!(
-            "{} files run in {seconds:.2} s: {rate} per second\n",
-            number(files)
-        ));
+        let rate = per_second(surveys, seconds);
+        let surveys = several(surveys, "survey");
+        text.push_str(&format!("{surveys} run in {seconds:.2} s: {rate} per second\n"));
     }
-    let (tasks, took) = (number(read.tasks), read.took.as_secs_f64());
-    let rate = per_second(read.tasks, took);
+    let seconds = read.took.as_secs_f64();
+    let rate = per_second(read.tasks, seconds);
+    let read = several(read.tasks, "result");
     text.push_str(&format!(
-        "{tasks} results read back by id in {took:.2} s: {rate} per second\n"
+        "{read} read back by id in {seconds:.2} s: {rate} per second\n"
     ));
     text
 }
 
 /// So many files in so many folders.
 pub(crate) fn amount(files: u64, folders: u64, bytes: u64) -> String {
-    let several = |count: u64, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", number(count)),
-    };
     let (files, folders) = (several(files, "file"), several(folders, "folder"));
     format!("{files} in {folders}, {}", HumanBytes(bytes))
+}
+
+fn several(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{} {what}{s}", number(count))
 }
 
 fn number(number: u64) -> String {

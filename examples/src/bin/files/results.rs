@@ -1,6 +1,7 @@
 //! Reading everything back by id.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use examples::{FileFacts, FolderSize, flaky, measure_folder, remind, survey_file};
@@ -30,6 +31,10 @@ pub(crate) struct Results {
 pub(crate) struct Surveyed {
     /// The file.
     pub(crate) path: PathBuf,
+    /// The queue its task waited in.
+    pub(crate) queue: Arc<str>,
+    /// The priority it had there.
+    pub(crate) priority: i32,
     /// What is known about it, or why nothing is.
     pub(crate) outcome: Result<FileFacts, Trouble>,
     /// When its first attempt began and its last one ended.
@@ -95,8 +100,13 @@ async fn read_surveys(share: Vec<(PathBuf, TaskId)>) -> task_core::Result<Vec<Su
                 failure: last_failure(&result),
             }),
         };
-        let times = result.started_at.zip(result.finished_at);
-        surveys.push(Surveyed { path, outcome, times });
+        surveys.push(Surveyed {
+            path,
+            queue: result.queue.clone(),
+            priority: result.priority,
+            outcome,
+            times: result.started_at.zip(result.finished_at),
+        });
     }
     Ok(surveys)
 }

@@ -95,10 +95,10 @@ impl RunFolder {
         self.0.join("not-utf8.txt")
     }
 
-    /// What a signal left behind, and how to go on.
-    pub(crate) fn stopped_by(&self, signal: &str) -> String {
-        let go_on = self.command("run --batch");
-        format!("stopped by {signal}; nothing is lost, the rest still waits\n  hint: {go_on}")
+    /// How to go on where a run ended before its time.
+    pub(crate) fn go_on(&self) -> String {
+        let command = self.command("run");
+        format!("What was enqueued is kept. A worker goes on with it until it is told to stop:\n  {command}")
     }
 
     /// Command lines that show more of this run.
@@ -117,9 +117,14 @@ impl RunFolder {
 
     /// A worker's command on this run's store, to be pasted where this program was started.
     fn command(&self, arguments: &str) -> String {
-        let worker =
-            std::env::current_exe().map_or_else(|_| "worker".into(), |exe| exe.with_file_name("worker"));
-        let (settings, worker) = (nearer(&self.settings_file()), nearer(&worker));
+        let worker = std::env::current_exe().map(|exe| nearer(&exe.with_file_name("worker")));
+        let worker = match worker {
+            // Without a slash the shell would look for it elsewhere.
+            Ok(worker) if worker.components().count() == 1 => Path::new(".").join(worker),
+            Ok(worker) => worker,
+            Err(_) => "worker".into(),
+        };
+        let settings = nearer(&self.settings_file());
         format!(
             "TASKS_CONFIG={} {} {arguments}",
             quoted(&settings),
@@ -132,8 +137,7 @@ impl RunFolder {
 pub(crate) fn nearer(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok());
-    // With a slash in it, so that the shell does not look for a program of this name elsewhere.
-    below.map_or_else(|| path.to_owned(), |below| Path::new(".").join(below))
+    below.unwrap_or(path).to_owned()
 }
 
 /// The path as one word of a shell.

@@ -1,0 +1,68 @@
+//! Signals at moments nobody chose.
+
+use std::time::{Duration, Instant};
+
+use conformance::executions::slow_record;
+
+use crate::system::{PATIENCE, Place, Random, Signal};
+
+/// No task runs that long, so no polite end takes longer.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_sigterms_at_random_moments_lose_nothing_and_repeat_nothing() {
+    const TASKS: u32 = 10_000;
+    const TERMS: usize = 20;
+    let mut random = Random::new();
+    let place = Place::new().await;
+    let calls = (0..TASKS).map(|number| slow_record::new(number, u64::from(number % 10)));
+    place.enqueue(calls).await;
+    let mut slowest = Duration::ZERO;
+    let share = TASKS as usize / (TERMS + 1);
+    for term in 0..TERMS {
+        let mut worker = place.worker(&format!("worker-{term}"), &["--lease", "10m"]);
+        place
+            .ledger()
+            .reaches(term * share + random.among(1..share))
+            .await;
+        place.ledger().reaches_by(worker.pid(), 1).await;
+        worker.send(Signal::TERM);
+        let began = Instant::now();
+        assert_eq!(worker.exits_within(DEADLINE).await, 0);
+        slowest = slowest.max(began.elapsed());
+        // Nothing waits for a rescuer: what was not run is there for the next one.
+        let mut sql = place.sql().await;
+        assert_eq!(sql.number("SELECT count(*) FROM claim").await, 0, "after {term}");
+        sql.close().await;
+    }
+    let mut last = place.worker("last", &["--batch"]);
+    assert_eq!(last.exits_within(PATIENCE).await, 0);
+    let ledger = place.ledger().read();
+    print!("{}", ledger.summary(&[]));
+    println!("the slowest end took {slowest:?}");
+    assert_eq!((ledger.tasks(), ledger.most()), (TASKS as usize, 1));
+    let ended = place.ended().await;
+    assert!(
+        ended.values().all(|ended| ended.attempts == 1),
+        "no attempt was lost"
+    );
+    place.assert_exact(&[]).await;
+    place.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_right_after_the_start_is_heard() {
+    let place = Place::new().await;
+    let ids = place.enqueue_records(2_000).await;
+    for start in 0..10 {
+        let mut worker = place.worker(&format!("worker-{start}"), &["--lease", "10m"]);
+        worker.says("worker starts").await;
+        worker.send(Signal::TERM);
+        assert_eq!(worker.exits_within(DEADLINE).await, 0);
+    }
+    let mut last = place.worker("last", &["--batch"]);
+    assert_eq!(last.exits_within(PATIENCE).await, 0);
+    assert_eq!(place.ledger().read().tasks(), ids.len());
+    place.assert_exact(&[]).await;
+    place.assert_clean().await;
+}
