@@ -105,7 +105,7 @@ pub(crate) struct RunArgs {
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_CONCURRENT))]
     pub(crate) concurrency: usize,
     /// The most tasks kept in memory beyond the running ones
-    #[arg(long, env = "TASK_PREFETCH", value_name = "N", default_value = "2000",
+    #[arg(long, env = "TASK_PREFETCH", value_name = "N", default_value = "5000",
           value_parser = RangedU64ValueParser::<usize>::new().range(0..=MOST_PREFETCHED))]
     pub(crate) prefetch: usize,
     /// How long this worker may be silent before its tasks are given to others; at least 1s

@@ -68,9 +68,9 @@ async fn a_command_line_that_makes_no_sense_is_2() {
         let said = site.run(arguments).await.exits_with(2);
         assert!(said.out.is_empty() && !said.err.is_empty(), "{said:#?}");
     }
-    site.run(&["rnu"])
+    site.run(&["enqueu"])
         .await
-        .complains(&["unrecognized subcommand 'rnu'", "run"]);
+        .complains(&["unrecognized subcommand 'enqueu'", "'enqueue'"]);
     site.run(&["run", "--concurency", "3"])
         .await
         .complains(&["--concurrency"]);

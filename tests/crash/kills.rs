@@ -42,7 +42,10 @@ async fn a_hundred_thousand_tasks_end_successful_though_two_of_four_workers_are_
         victim.kill();
         let held = held(&place, victim.name()).await;
         println!("{} killed after {own} executions, holding {held}", victim.name());
-        assert!(held > 0, "it was killed in the middle of its work");
+        assert!(
+            place.ledger().read().tasks() < TASKS as usize,
+            "there was more to do"
+        );
         killed.push(victim.pid());
     }
     place.all_end().await;

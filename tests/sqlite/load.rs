@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use conformance::played_worker::{PlayedWorker, succeeded};
+use conformance::tasks;
 use task_backends::SqliteBackend;
-use task_core::{Cancellation, Filter, Page, PruneRule, TaskBackend};
+use task_core::{Backends, Cancellation, Filter, Page, PruneRule, TaskBackend, enqueue_many_on, queue};
 
 use super::{PATIENCE, number, opened, outside, place, task};
 
@@ -111,4 +113,34 @@ async fn everything_at_once_leaves_a_sound_file_with_nothing_left_over() {
     let left = "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM scheduled) \
          + (SELECT count(*) FROM claim) + (SELECT count(*) FROM cancellation)";
     assert_eq!(number(&mut connection, left).await, 0);
+}
+
+/// How long twenty claims of a hundred tasks take while so many wait in each of two lanes.
+async fn claims_take(waiting: u64) -> Duration {
+    let (_folder, path) = place();
+    let store = Arc::new(opened(&path).await);
+    let backends = Backends::single(store.clone());
+    for name in ["one", "other"] {
+        let call = |count: u64| tasks::echo::new(count.to_string()).using(queue(name));
+        let stored = enqueue_many_on((0..waiting).map(call).collect(), &backends).await;
+        stored.expect("the store takes them");
+    }
+    let backend: Arc<dyn TaskBackend> = store;
+    let worker = PlayedWorker::join(&backend, "worker", PATIENCE).await;
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(worker.claim(100).await.len(), 100);
+    }
+    began.elapsed()
+}
+
+/// A claim from several lanes reads the beginning of each, however many tasks wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_takes_as_long_with_many_waiting_as_with_few() {
+    let (few, many) = (claims_take(2_000).await, claims_take(50_000).await);
+    // Reading all that waits took hundreds of times as long.
+    assert!(
+        many < few * 8 + Duration::from_millis(200),
+        "{few:?} with few, {many:?} with many"
+    );
 }

@@ -113,6 +113,7 @@ pub async fn hold(on: String, text: String) -> io::Result<String> {
 
 /// The same on a thread, where nothing can end it.
 #[task]
+#[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
 pub fn hold_thread(on: String, text: String) -> io::Result<String> {
     let board = board(&on)?;
     let _running = board.begin();
@@ -170,6 +171,7 @@ pub async fn panic_with(text: String) {
 
 /// Panics on a thread.
 #[task]
+#[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
 pub fn panic_in_a_thread(text: String) {
     panic!("{text}");
 }

@@ -41,12 +41,10 @@ const HEADS: &str = "WITH RECURSIVE waiting(lane) AS ( \
      FROM (SELECT 1) LEFT JOIN head";
 
 /// The first tasks of these lanes, at most so many of each, to see how far to go.
-const FIRST_OF_LANES: &str = "SELECT json_group_array(json_array(r.lane, r.rank, r.due, r.seq)) \
-     FROM json_each(?) l CROSS JOIN ready r ON r.lane = l.value AND (r.rank, r.due, r.seq) <= ( \
-         SELECT rank, due, seq FROM ( \
-             SELECT rank, due, seq, 0 AS missing FROM \
-                 (SELECT rank, due, seq FROM ready WHERE lane = l.value ORDER BY rank, due, seq LIMIT 1 OFFSET ?) \
-             UNION ALL SELECT 9223372036854775807, 0, 0, 1) ORDER BY missing LIMIT 1)";
+const FIRST_OF_LANES: &str = "SELECT json_group_array(json(( \
+         SELECT json_group_array(json_array(lane, rank, due, seq)) FROM \
+             (SELECT lane, rank, due, seq FROM ready WHERE lane = l.value ORDER BY rank, due, seq LIMIT ?)))) \
+     FROM json_each(?) l";
 
 /// What to take, in the order in which to run it: the first of one lane ..
 const OF_ONE_LANE: &str = "SELECT lane, rank, due, seq, attempt, last_attempt FROM ready \
@@ -189,16 +187,17 @@ async fn last_place(transaction: &mut Transaction<'_>, heads: &[Head], limit: us
     // a lane is not taken, since more of that lane may come before it.
     let each = (2 * limit / heads.len() + 16).min(limit);
     let rows = transaction
-        .fetch(FIRST_OF_LANES, [lanes(heads)?.into(), count(each - 1).into()])
+        .fetch(FIRST_OF_LANES, [count(each).into(), lanes(heads)?.into()])
         .await?;
     let text: &str = rows
         .first()
         .ok_or_else(|| corrupt("an aggregate returned no row"))?
         .try_get(0)
         .map_err(from_sqlx)?;
-    let shown: Vec<(i64, i64, i64, i64)> = parse(text)?;
+    let shown: Vec<Vec<(i64, i64, i64, i64)>> = parse(text)?;
     let mut waiting: Vec<Waiting> = shown
         .into_iter()
+        .flatten()
         .map(|(lane, rank, due, seq)| Waiting {
             place: Place { rank, due, seq },
             lane,

@@ -24,7 +24,7 @@ fn a_worker_takes_from_all_queues_with_documented_defaults() {
     assert_eq!(run.queue.only(), None);
     assert_eq!(
         (run.backend.as_str(), run.concurrency, run.prefetch),
-        ("default", 100, 2000)
+        ("default", 100, 5000)
     );
     assert_eq!(
         (run.lease, run.interval),
