@@ -35,6 +35,8 @@
 //! Each bullet below a `# Behavior` of the three traits of `task-core` is the documentation
 //! of a case here, in the same words; a unit test of this crate compares them.
 
+task_core::queues! { default, sums }
+
 pub mod durable;
 pub mod executions;
 pub mod faces;
