@@ -242,7 +242,12 @@ impl TaskQueue for SqliteBackend {
     }
 
     async fn rescue(&self, limit: usize) -> Result<Rescued> {
-        self.writer.run(back::RescueWork { limit }).await
+        self.writer
+            .run(back::RescueWork {
+                limit,
+                asked_at: self.clock.now().as_microsecond(),
+            })
+            .await
     }
 
     async fn wait(&self, since: Wake, timeout: Duration) -> Wake {

@@ -72,7 +72,14 @@ async fn until_canceled(
     // First the attempt: a task that is done at once should not pay for the second look.
     tokio::select! {
         biased;
-        outcome = &mut attempt => return outcome,
+        outcome = &mut attempt => return match outcome {
+            // It heard of the request before we did.
+            Err(failure) if entry.takes_context && cancellation.is_cancelled() => Err(TaskFailure {
+                kind: FailureKind::Canceled,
+                ..failure
+            }),
+            outcome => outcome,
+        },
         () = cancellation.cancelled() => {}
     }
     let canceled = || TaskFailure::new(FailureKind::Canceled, "the task was canceled while it ran");

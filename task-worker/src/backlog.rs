@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use task_core::Claimed;
+use task_core::{AttemptError, Claimed, FailureKind, TaskId};
 
 /// The tasks in this worker's memory, in the order in which to start them.
 ///
@@ -34,6 +34,9 @@ impl Backlog {
     /// started.
     pub(crate) fn add(&mut self, tasks: Vec<Claimed>, starting: usize, now: Instant) {
         if let Some(first) = tasks.first() {
+            // As the store counts: where something ran before, nothing counts as started yet.
+            let has_rerun = tasks.iter().any(|task| task.record.attempts > 0);
+            let starting = if has_rerun { 0 } else { starting };
             let known = u32::try_from(starting.min(tasks.len())).unwrap_or(u32::MAX);
             let batch = Started {
                 through: known,
@@ -57,7 +60,7 @@ impl Backlog {
                 .batches
                 .get(&front.lease.batch())
                 .map_or(0, |batch| batch.known);
-            front.record.policy.is_at_most_once() && front.lease.position() >= known
+            is_careful(front) && front.lease.position() >= known
         })
     }
 
@@ -69,7 +72,7 @@ impl Backlog {
         let position = front.lease.position();
         let batch = self.batches.get_mut(&front.lease.batch())?;
         batch.through = batch.through.max(position + 1);
-        if front.record.policy.is_at_most_once() && position >= batch.known {
+        if is_careful(front) && position >= batch.known {
             return None;
         }
         batch.waiting -= 1;
@@ -98,11 +101,34 @@ impl Backlog {
             .retain(|_, batch| batch.waiting > 0 || batch.through > batch.known);
     }
 
+    /// Takes these tasks out.
+    pub(crate) fn remove(&mut self, ids: &[TaskId]) -> Vec<Claimed> {
+        let (removed, waiting): (Vec<Claimed>, Vec<Claimed>) = self
+            .waiting
+            .drain(..)
+            .partition(|task| ids.contains(&task.lease.id()));
+        self.waiting = waiting.into();
+        for task in &removed {
+            if let Some(batch) = self.batches.get_mut(&task.lease.batch()) {
+                batch.waiting -= 1;
+            }
+        }
+        removed
+    }
+
     /// Takes everything out.
     pub(crate) fn empty(&mut self) -> Vec<Claimed> {
         self.batches.clear();
         self.waiting.drain(..).collect()
     }
+}
+
+/// Whether a task may only start when the store knows: one that must never run twice, and
+/// one that lost a worker before. The latter may be what kills workers, or only have run
+/// beside it: so it counts against a task only if the task had really begun.
+fn is_careful(task: &Claimed) -> bool {
+    let lost = |error: &AttemptError| error.failure.kind == FailureKind::WorkerLost;
+    task.record.policy.is_at_most_once() || task.record.errors.iter().any(lost)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use task_core::{
     BackendAlias, Claim, ClaimRequest, Error, ErrorKind, FailureKind, GivenBack, Progress, Registry, Result,
     TaskFailure, TaskId, TaskRecord, Wake, WorkerInfo, WorkerKey, signals,
 };
+use tokio::time::MissedTickBehavior;
 
 use crate::errand::{Errand, Report, Runner, Unwritten, pause_after};
 use crate::executor::Executor;
@@ -20,6 +21,10 @@ use crate::settled::{Settled, settle};
 use crate::shutdown::{Phase, Shutdown};
 use crate::slots::Slots;
 use crate::worker::{Summary, WorkerOptions};
+
+/// How often to look whether what was fetched ahead starts at all: what did not between two
+/// looks goes back.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a worker that was forced tries to give its tasks back.
 const FORCED_PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +55,9 @@ pub(crate) struct Fetcher {
     next_due: Option<Duration>,
     /// A claim is under way: what it brings must not be dropped.
     is_claiming: bool,
+
+    /// How many tasks had started at the last look, if tasks waited in memory then.
+    seen_waiting: Option<u64>,
 
     is_stopping: bool,
     summary: Summary,
@@ -95,6 +103,7 @@ impl Fetcher {
             may_claim: true,
             next_due: None,
             is_claiming: false,
+            seen_waiting: None,
             is_stopping: false,
             summary: Summary::default(),
             alias,
@@ -112,6 +121,8 @@ impl Fetcher {
         let (mut telling, mut asking): (Option<Errand>, Option<Errand>) = (None, None);
         let mut patience = pin!(tokio::time::sleep(Duration::MAX));
         let mut is_forced = false;
+        let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The phase may have changed before this loop began to watch it.
         let mut phase = shutdown.phase();
         loop {
@@ -155,6 +166,7 @@ impl Fetcher {
                 Some(report) = poll(&mut telling) => { telling = None; self.hear(report); }
                 Some(report) = poll(&mut asking) => { asking = None; self.hear(report); }
                 Some(pulse) = self.helpers.pulse() => self.feel(pulse),
+                _ = looks.tick() => self.look_at_the_backlog(),
                 Ok(()) = phases.changed() => phase = *phases.borrow_and_update(),
                 () = &mut patience => {
                     if is_forced {
@@ -340,7 +352,11 @@ impl Fetcher {
 
     fn feel(&mut self, pulse: Pulse) {
         match pulse {
-            Pulse::Canceled(ids) => self.slots.cancel(&ids),
+            Pulse::Canceled(ids) => {
+                for task in self.slots.cancel(&ids) {
+                    self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
+                }
+            }
             Pulse::Lost => {
                 tracing::warn!("the lease was lost: other workers run this one's tasks");
                 self.lose();
@@ -362,6 +378,22 @@ impl Fetcher {
     fn stop(&mut self) {
         self.is_stopping = true;
         self.return_backlog();
+    }
+
+    /// Tasks that were fetched ahead and do not start, since those before them take longer
+    /// than expected, are left to others.
+    fn look_at_the_backlog(&mut self) {
+        self.pace.ended(0, Instant::now());
+        let load = self.slots.load();
+        let stands_still = self.seen_waiting == Some(load.started);
+        if load.waiting > 0 && stands_still && !self.is_stopping {
+            for task in self.slots.take_waiting() {
+                self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
+            }
+            // Nobody else may want them: then they come back when there is room.
+            self.may_claim = true;
+        }
+        self.seen_waiting = (load.waiting > 0).then_some(load.started);
     }
 
     fn return_backlog(&mut self) {

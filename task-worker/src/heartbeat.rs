@@ -1,10 +1,13 @@
-//! Staying alive in the eyes of the store, and learning what shall stop.
+//! Staying alive in the eyes of the store, learning what shall stop, and looking after
+//! workers that died.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{BackendAlias, Renewal, TaskId, WorkerKey};
 use tokio::sync::mpsc;
+
+use crate::rescuer::look_after_others;
 
 /// The shortest time between two renewals: a busy store changes all the time.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
@@ -20,6 +23,10 @@ pub(crate) enum Pulse {
 
 /// Renews the lease three times per its length, and sooner when the store changed, since
 /// then somebody may have canceled a task. Ends when the lease is lost.
+///
+/// Looks for lost workers at the start and as often, but only with a lease of its own just
+/// renewed: when the store was away, the others could not renew either and get a lease's
+/// time to do so first.
 pub(crate) async fn beat(
     alias: Arc<BackendAlias>,
     worker: WorkerKey,
@@ -31,6 +38,7 @@ pub(crate) async fn beat(
     };
     let every = lease / 3;
     let pause = AT_MOST_EVERY.min(every);
+    let mut next_rescue = Instant::now();
     loop {
         let began = Instant::now();
         match queue.renew(worker, lease).await {
@@ -45,14 +53,23 @@ pub(crate) async fn beat(
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot renew the lease, trying again");
+                next_rescue = Instant::now() + lease;
                 tokio::time::sleep(pause).await;
                 continue;
             }
         }
-        tokio::time::sleep(pause).await;
-        alias
-            .backend()
-            .changed(every.saturating_sub(began.elapsed()))
-            .await;
+        if began.elapsed() > every {
+            // The store was away, for the others as well: they renew first.
+            next_rescue = Instant::now() + lease;
+        }
+        if Instant::now() >= next_rescue {
+            let asked = Instant::now();
+            look_after_others(queue).await;
+            let pause = if asked.elapsed() > every { lease } else { every };
+            next_rescue = Instant::now() + pause;
+        }
+        // Both from now on: what changes during the pause is not missed.
+        let change = alias.backend().changed(every.saturating_sub(began.elapsed()));
+        tokio::join!(tokio::time::sleep(pause), change);
     }
 }

@@ -9,7 +9,6 @@ use tokio::task::AbortHandle;
 
 use crate::executor::Executor;
 use crate::heartbeat::{Pulse, beat};
-use crate::rescuer::look_after_others;
 use crate::worker::WorkerOptions;
 
 /// How many pulses may wait for the fetcher.
@@ -18,9 +17,7 @@ const PULSES: usize = 16;
 /// The tasks of the runtime that serve one fetcher. They end with it.
 pub(crate) struct Helpers {
     pulses: mpsc::Receiver<Pulse>,
-    pulse_sender: mpsc::Sender<Pulse>,
     heartbeat: AbortHandle,
-    rescuer: AbortHandle,
     executors: Vec<AbortHandle>,
 }
 
@@ -33,14 +30,12 @@ impl Helpers {
         executor: &Executor,
     ) -> Self {
         let (pulse_sender, pulses) = mpsc::channel(PULSES);
-        let heartbeat = beat(alias.clone(), key, options.lease, pulse_sender.clone());
+        let heartbeat = beat(alias.clone(), key, options.lease, pulse_sender);
         let executors =
             (0..options.concurrency).map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle());
         Self {
             pulses,
-            pulse_sender,
             heartbeat: tokio::spawn(heartbeat).abort_handle(),
-            rescuer: tokio::spawn(look_after_others(alias.clone(), options.lease)).abort_handle(),
             executors: executors.collect(),
         }
     }
@@ -48,7 +43,11 @@ impl Helpers {
     /// Lets the heart beat for another lease.
     pub(crate) fn beat_for(&mut self, alias: &Arc<BackendAlias>, key: WorkerKey, lease: Duration) {
         self.heartbeat.abort();
-        let heartbeat = beat(alias.clone(), key, lease, self.pulse_sender.clone());
+        // A channel of its own: what the heartbeat of the lost lease still had to say is
+        // about that one.
+        let (sender, pulses) = mpsc::channel(PULSES);
+        self.pulses = pulses;
+        let heartbeat = beat(alias.clone(), key, lease, sender);
         self.heartbeat = tokio::spawn(heartbeat).abort_handle();
     }
 
@@ -66,7 +65,6 @@ impl Helpers {
 impl Drop for Helpers {
     fn drop(&mut self) {
         self.heartbeat.abort();
-        self.rescuer.abort();
         self.end_executors();
     }
 }

@@ -1,19 +1,13 @@
 //! Looking after workers that died: their tasks run again.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use task_core::BackendAlias;
+use task_core::TaskQueue;
 
 /// How many tasks one rescue takes at a time: bounds its transaction.
 const AT_A_TIME: usize = 2000;
 
-/// Looks for lost workers now and three times per lease from then on. Every worker does;
-/// the store lets only one have each task.
-pub(crate) async fn look_after_others(alias: Arc<BackendAlias>, lease: Duration) {
-    let Some(queue) = alias.backend().queue() else {
-        return;
-    };
+/// Looks for lost workers and returns their tasks. Every worker does; the store lets only one
+/// have each task.
+pub(crate) async fn look_after_others(queue: &dyn TaskQueue) {
     loop {
         match queue.rescue(AT_A_TIME).await {
             Ok(rescued) if rescued.returned + rescued.failed > 0 => {
@@ -23,11 +17,12 @@ pub(crate) async fn look_after_others(alias: Arc<BackendAlias>, lease: Duration)
                     failed = rescued.failed,
                     "took over from lost workers"
                 );
-                continue;
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "cannot look for lost workers, trying again"),
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for lost workers, trying again");
+                return;
+            }
         }
-        tokio::time::sleep(lease / 3).await;
     }
 }

@@ -245,6 +245,11 @@ impl Slots {
         }
     }
 
+    /// Takes out what waits; what comes later may start.
+    pub(crate) fn take_waiting(&self) -> Vec<Claimed> {
+        self.state().backlog.empty()
+    }
+
     /// Lets nothing start any more and takes out what waits.
     pub(crate) fn close(&self) -> Vec<Claimed> {
         let mut state = self.state();
@@ -262,13 +267,15 @@ impl Slots {
         self.state().is_abandoned = true;
     }
 
-    /// Tells these tasks to end, where they run here.
-    pub(crate) fn cancel(&self, ids: &[TaskId]) {
-        for running in self.state().running.iter().flatten() {
+    /// Tells these tasks to end, where they run here, and takes out those that wait.
+    pub(crate) fn cancel(&self, ids: &[TaskId]) -> Vec<Claimed> {
+        let mut state = self.state();
+        for running in state.running.iter().flatten() {
             if ids.contains(&running.lease.id()) {
                 running.cancellation.cancel();
             }
         }
+        state.backlog.remove(ids)
     }
 }
 

@@ -21,18 +21,16 @@ async fn leases_run_out(sql: &mut Sql) {
     .await;
 }
 
+/// With nothing in memory beside what runs, both of two workers have to run something.
+const FLAGS: [&str; 6] = ["--lease", "2s", "--concurrency", "10", "--prefetch", "0"];
+
 /// Again and again the store is locked until all leases have run out, while tasks end.
 async fn outlasts_locks_longer_than_the_lease(workers: usize) {
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 4;
     const RUNNING: u32 = 20;
     let place = Place::new().await;
     let mut workers: Vec<Process> = (0..workers)
-        .map(|number| {
-            place.worker(
-                &format!("worker-{number}"),
-                &["--lease", "1s", "--concurrency", "10"],
-            )
-        })
+        .map(|number| place.worker(&format!("worker-{number}"), &FLAGS))
         .collect();
     place.workers_join(workers.len()).await;
     for round in 0..ROUNDS {
@@ -108,7 +106,7 @@ async fn a_worker_whose_store_is_locked_until_it_complains_goes_on_afterwards() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_store_moves_away_and_back_goes_on() {
     let place = Place::new().await;
-    let mut worker = place.worker("worker", &["--lease", "1s"]);
+    let mut worker = place.worker("worker", &["--lease", "30s"]);
     let during = place
         .enqueue((0..50).map(|number| gated::new(number, "during")))
         .await;

@@ -85,6 +85,7 @@ async fn producers_and_workers_killed_together_lose_nothing_that_was_promised() 
         killed.push(worker);
     }
     let mut last = place.worker("last", &flags);
+    last.says("worker starts").await;
     place.all_end().await;
     last.send(Signal::TERM);
     assert_eq!(last.exits_within(PATIENCE).await, 0);
@@ -98,7 +99,7 @@ async fn producers_and_workers_killed_together_lose_nothing_that_was_promised() 
     for id in &promised {
         assert!(ended.contains_key(id), "{id} was enqueued and is not there");
     }
-    let killed: Vec<u32> = killed.iter().map(Process::pid).collect();
-    place.assert_exact(&killed).await;
+    let all: Vec<&Process> = killed.iter().chain([&last]).collect();
+    place.assert_exact(&all).await;
     place.assert_clean().await;
 }

@@ -54,7 +54,7 @@ async fn after_a_kill_the_next_start_finishes_everything_and_only_what_ran_has_a
         let record = place.find(*id).await;
         assert_eq!((record.attempts, kinds(&record)), (1, Vec::new()), "{record:?}");
     }
-    place.assert_exact(&[first.pid()]).await;
+    place.assert_exact(&[&first, &second]).await;
     place.assert_clean().await;
 }
 

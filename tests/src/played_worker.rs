@@ -96,10 +96,17 @@ impl PlayedWorker {
 
     /// Claims at most so many tasks and starts all of them.
     pub async fn claim(&self, limit: usize) -> Vec<Claimed> {
-        self.try_claim(limit)
+        let claimed = self
+            .try_claim(limit)
             .await
             .expect("the worker lives and may claim")
-            .tasks
+            .tasks;
+        // Where something ran before, a claim alone says of nothing that it starts.
+        if claimed.iter().any(|task| task.record.attempts > 0) {
+            let all = u32::try_from(claimed.len()).expect("a claim is small");
+            self.start(claimed[0].lease.batch(), all).await;
+        }
+        claimed
     }
 
     /// Claims at most so many tasks, the first `starting` of which start at once.

@@ -9,7 +9,7 @@ use sqlx::Row as _;
 use task_backends::{SqliteBackend, SqliteOptions};
 use task_core::{Backends, Task, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on};
 
-use super::{Reader, Site, Sql, eventually};
+use super::{Process, Reader, Site, Sql, eventually};
 
 /// What one test has to itself.
 #[derive(Debug)]
@@ -178,9 +178,11 @@ impl Place {
         sql.close().await;
     }
 
-    /// Every task was executed, and again only because a worker was killed under it; the
-    /// stored result is that of the last execution.
-    pub async fn assert_exact(&self, killed: &[u32]) {
+    /// Every task was executed, and again only because one of these workers was lost under
+    /// it; the stored result is that of the last execution.
+    pub async fn assert_exact(&self, workers: &[&Process]) {
+        let lost = workers.iter().filter(|worker| worker.was_lost());
+        let lost: Vec<u32> = lost.map(|worker| worker.pid()).collect();
         let ledger = self.ledger().read();
         for (id, ended) in self.ended().await {
             let pids = ledger.of(&id);
@@ -188,8 +190,8 @@ impl Place {
             let (last, before) = pids.split_last().expect("what was successful was executed");
             assert_eq!(ended.value, Some(last.to_string()), "{id} executed by {pids:?}");
             assert!(
-                before.iter().all(|pid| killed.contains(pid)),
-                "{id} was executed by {pids:?}, of which only {killed:?} were killed"
+                before.iter().all(|pid| lost.contains(pid)),
+                "{id} was executed by {pids:?}, of which only {lost:?} were lost"
             );
         }
     }

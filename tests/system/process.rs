@@ -19,6 +19,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    is_killed: bool,
 }
 
 /// Starts this command, with everything it says in `<folder>/<name>.log`.
@@ -31,6 +32,7 @@ pub fn spawn(mut command: Command, folder: &Path, name: &str) -> Process {
         name: name.to_owned(),
         child: command.spawn().expect("the program is there"),
         log,
+        is_killed: false,
     }
 }
 
@@ -76,6 +78,15 @@ impl Process {
         self.child.kill().expect("the process is there");
         let status = self.child.wait().expect("a child can be waited for");
         assert!(!status.success(), "{} had ended by itself", self.name);
+        self.is_killed = true;
+    }
+
+    /// Whether others had to take its tasks: it was killed, or says that its lease ran out,
+    /// as one of a second may on a machine that is busy with other tests.
+    pub fn was_lost(&self) -> bool {
+        const LOST: [&str; 2] = ["the lease was lost", "the store gave this worker up"];
+        let log = self.log();
+        self.is_killed || LOST.iter().any(|words| log.contains(words))
     }
 
     /// Whether it runs.

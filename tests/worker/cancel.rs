@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use task_core::{CANCEL_GRACE, Cancellation, FailureKind, Task, TaskCall, TaskRecord, TaskStatus};
+use task_worker::WorkerOptions;
 
-use crate::stage::{A_HEARTBEAT, Stage};
+use crate::stage::{A_HEARTBEAT, Stage, everything, options};
 use crate::system::{eventually, within};
 use crate::tasks::{end_when_told, hold, hold_thread, never_listen, note, save_when_told};
 
@@ -99,6 +100,21 @@ async fn a_task_that_does_not_listen_is_dropped_when_its_grace_is_over() {
         "{took:?}"
     );
     assert_eq!(stage.board.running(), 0, "its future is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_heard_within_a_heartbeat_though_the_worker_looks_rarely() {
+    let stage = Stage::new().await;
+    let rarely = WorkerOptions {
+        interval: Duration::from_secs(600),
+        ..options("worker", 10)
+    };
+    let _worker = stage.hire_with(rarely, everything());
+    for round in 0..3 {
+        let (record, took) = cancel_running(&stage, hold::new(stage.on(), "held")).await;
+        assert_canceled(&record);
+        assert!(took < A_HEARTBEAT, "round {round}: {took:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

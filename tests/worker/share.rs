@@ -7,11 +7,14 @@ use task_core::{TaskStatus, Timestamp};
 use task_worker::WorkerOptions;
 
 use crate::stage::{Stage, everything, options};
-use crate::system::eventually;
+use crate::system::{eventually, within};
 use crate::tasks::{hand_on, hold, hold_thread, note};
 
 /// Long enough for a worker that would start too many to do so: several of its looks.
 const A_FEW_LOOKS: Duration = Duration::from_millis(300);
+
+/// How long a task may wait for a worker that cannot run it while another one could.
+const SOON: Duration = Duration::from_secs(5);
 
 async fn runs_so_many_and_no_more(stage: &Stage, limit: usize) {
     stage.runs(limit).await;
@@ -95,6 +98,33 @@ async fn what_one_worker_cannot_run_is_left_to_another() {
         let record = stage.ends_as(id, TaskStatus::Successful).await;
         assert_eq!(record.worker_ids, ["other"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_the_memory_of_a_busy_worker_is_left_to_an_idle_one() {
+    let stage = Stage::new().await;
+    let _busy = stage.hire("busy", 1);
+    // Quick ones make it take more than it can run, a held one keeps it from running them.
+    let quick = (0..1_000).map(|number| note::new(stage.on(), number.to_string()));
+    stage.enqueue(quick).await;
+    stage.enqueue_one(hold::new(stage.on(), "held")).await;
+    let behind = stage
+        .enqueue((0..200).map(|_| note::new(stage.on(), "behind")))
+        .await;
+    stage.runs(1).await;
+    let _idle = stage.hire("idle", 1);
+    within(SOON, "the idle one to run what waits", async || {
+        let mut waiting = 0;
+        for id in &behind {
+            waiting += usize::from(!stage.find(*id).await.status.is_finished());
+        }
+        if waiting == 0 {
+            Ok(())
+        } else {
+            Err(format!("{waiting} of {} wait behind the held one", behind.len()))
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,6 +114,8 @@ async fn strike_off(transaction: &mut Transaction<'_>, batch: i64, seqs: &BTreeS
 pub(crate) struct RescueWork {
     /// At most this many tasks.
     pub(crate) limit: usize,
+    /// Only leases that had run out by then: nobody could renew while this waited.
+    pub(crate) asked_at: i64,
 }
 
 #[async_trait]
@@ -126,8 +128,8 @@ impl Work for RescueWork {
         let now = transaction.now();
         let ended = transaction
             .fetch(
-                "UPDATE worker SET ended_at = ?1 WHERE ended_at IS NULL AND lease_until < ?1 RETURNING key",
-                [now.into()],
+                "UPDATE worker SET ended_at = ? WHERE ended_at IS NULL AND lease_until < ? RETURNING key",
+                [now.into(), self.asked_at.into()],
             )
             .await?;
         rescued.workers = ended.len();

@@ -54,9 +54,10 @@ const OF_LANES: &str = "SELECT r.lane, r.rank, r.due, r.seq, r.attempt, r.last_a
      FROM json_each(?) l CROSS JOIN ready r ON r.lane = l.value AND (r.rank, r.due, r.seq) <= (?, ?, ?) \
      ORDER BY r.rank, r.due, r.seq";
 
-/// Writes the claim down: before a worker, a time and how many start at once.
+/// Writes the claim down: before a worker, a time and how many start at once. Where something
+/// ran before, the worker says of each batch how far it was started.
 const CLAIM: &str = "INSERT INTO claim (worker, claimed_at, started, remaining, tasks) \
-     SELECT ?, ?, min(?, count(*)), count(*), ";
+     SELECT ?, ?, min(?, iif(max(attempt) > 0, 0, count(*))), count(*), ";
 /// The place of the last one to take of one lane; nothing when the lane has fewer.
 const LAST_OF_ONE_LANE: &str =
     "SELECT rank, due, seq FROM ready WHERE lane = ? ORDER BY rank, due, seq LIMIT 1 OFFSET ?";

@@ -72,8 +72,10 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Adds a statement; its `?` take the values in order.
+    /// Adds a statement; its `?` take the values in order. Never `?1`: numbers count over
+    /// the whole script.
     pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        debug_assert!(!sql.contains("?1"), "a numbered value in a script: {sql}");
         if !self.sql.is_empty() {
             self.sql.push_str(";\n");
         }

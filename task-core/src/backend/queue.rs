@@ -80,7 +80,8 @@ pub struct ClaimRequest {
     /// At most this many.
     pub limit: usize,
     /// How many of them start at once. The rest wait in the worker's memory and return
-    /// without using an attempt if it dies before [`Progress::started`] names them.
+    /// without using an attempt if it dies before [`Progress::started`] names them. Of a
+    /// batch in which something ran before, none counts as started until then.
     pub starting: usize,
 }
 
