@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::process;
 
 /// Folders that exist on one machine only, whatever is below them.
-const PRIVATE: [&str; 2] = ["root", "work"];
+const PRIVATE: [&str; 2] = ["root", "workspace"];
 /// Folders that hold one folder for each person.
 const HOMES: [&str; 2] = ["home", "Users"];
 
@@ -64,7 +64,7 @@ fn names_a_machine_path(line: &str) -> bool {
         .any(|(at, _)| begins_a_path(&line[..at]) && is_machine_path(&line[at + 1..]))
 }
 
-/// Whether an absolute path can begin here: `a/work/` and `~/work/` are about other folders.
+/// Whether an absolute path can begin here: `a/workspace/` and `~/workspace/` are about other folders.
 fn begins_a_path(before: &str) -> bool {
     !before.ends_with(|c: char| c.is_alphanumeric() || "._-~})]>*".contains(c))
 }
@@ -97,7 +97,12 @@ mod tests {
 
     #[test]
     fn folders_of_one_machine_are_found() {
-        for path in ["root/.cargo", "work/main", "home/ada/tasks", "Users/Ada/tasks"] {
+        for path in [
+            "root/.cargo",
+            "workspace/main",
+            "home/ada/tasks",
+            "Users/Ada/tasks",
+        ] {
             assert!(names_a_machine_path(&absolute(path)), "{path}");
             assert!(
                 names_a_machine_path(&format!("see \"{}\".", absolute(path))),
@@ -113,11 +118,11 @@ mod tests {
     #[test]
     fn other_paths_are_left_alone() {
         for line in [
-            "target/work/main",
+            "target/workspace/main",
             "https://docs.rs/root/latest",
             "the /home/<user>/ folder",
-            "cd ~/work/tasks",
-            "$HOME/work/x",
+            "cd ~/workspace/tasks",
+            "$HOME/workspace/x",
             "/homes/ada/x",
             "/home/",
             "a/b and/or c",
@@ -128,8 +133,8 @@ mod tests {
 
     #[test]
     fn the_line_is_named() {
-        let text = format!("one\n  two {}\n", absolute("work/x"));
-        let expected = format!("two {}", absolute("work/x"));
+        let text = format!("one\n  two {}\n", absolute("workspace/x"));
+        let expected = format!("two {}", absolute("workspace/x"));
         assert_eq!(
             machine_paths(text.as_bytes()).collect::<Vec<_>>(),
             [(2, expected)]
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut() {
-        let line = absolute("work/").repeat(1000);
+        let line = absolute("workspace/").repeat(1000);
         let shown: Vec<_> = machine_paths(line.as_bytes())
             .map(|(_, shown)| shown.len())
             .collect();
