@@ -133,7 +133,7 @@ fn is_careful(task: &Claimed) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use task_core::{Lease, TaskContext};
+    use task_core::{Lease, TaskContext, TaskFailure};
 
     use super::*;
 
@@ -142,6 +142,7 @@ mod tests {
             .map(|position| {
                 let mut record = TaskContext::detached("task").record().clone();
                 record.policy.max_lost = max_lost;
+                record.attempts = 0;
                 let claimed_at = record.enqueued_at;
                 Claimed {
                     lease: Lease::new(record.id, number, position, [0; 3]),
@@ -185,6 +186,26 @@ mod tests {
         assert!(backlog.next().is_some(), "the first was announced with the claim");
         assert!(backlog.next().is_none() && backlog.is_held_back());
         assert_eq!(backlog.untold(), [(7, 2)]);
+        backlog.told(&[(7, 2)]);
+        assert!(backlog.next().is_some());
+    }
+
+    #[test]
+    fn a_task_that_lost_a_worker_waits_until_the_store_knows_and_the_others_do_not() {
+        let mut backlog = Backlog::default();
+        let mut tasks = batch(7, 2, 3);
+        let again = &mut tasks[1].record;
+        again.attempts = 1;
+        again.errors.push(AttemptError {
+            attempt: 1,
+            worker_id: "dead".to_owned(),
+            started_at: again.enqueued_at,
+            ended_at: again.enqueued_at,
+            failure: TaskFailure::new(FailureKind::WorkerLost, "gone"),
+        });
+        backlog.add(tasks, 2, Instant::now());
+        assert!(backlog.next().is_some(), "the first never ran");
+        assert!(backlog.next().is_none() && backlog.is_held_back());
         backlog.told(&[(7, 2)]);
         assert!(backlog.next().is_some());
     }

@@ -26,7 +26,7 @@ async fn finishes_what_runs_and_gives_the_rest_back_at_once(signal: Signal, name
     let waiting = place.enqueue_records(300).await;
     let mut first = place.worker("first", &[&LEASE[..], &["--concurrency", "2"]].concat());
     place.ledger().reaches(quick.len() + running.len()).await;
-    let held = place.runs_and_holds_more(running.len()).await;
+    let held = place.runs_and_holds_more(quick.len(), running.len()).await;
 
     first.send(signal);
     let began = Instant::now();

@@ -55,6 +55,15 @@ impl Reader {
         .await;
     }
 
+    /// How many executions each process has begun: quicker than to [read](Self::read) everything.
+    pub fn counts(&self) -> BTreeMap<u32, usize> {
+        let mut counts = BTreeMap::new();
+        for line in self.lines_from(0).0 {
+            *counts.entry(line.pid).or_default() += 1;
+        }
+        counts
+    }
+
     /// Everything that was written so far.
     pub fn read(&self) -> Ledger {
         let mut ledger = Ledger::default();
@@ -73,8 +82,9 @@ impl Reader {
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(start)).expect("the ledger can be read");
         file.read_to_end(&mut bytes).expect("the ledger can be read");
-        let lines: Vec<Line> = bytes.chunks_exact(LINE_BYTES).map(Line::parse).collect();
-        let whole = lines.len() * LINE_BYTES;
+        let text = String::from_utf8(bytes).expect("the ledger is text");
+        let whole = text.len() - text.len() % LINE_BYTES;
+        let lines = text[..whole].lines().map(Line::parse).collect();
         (lines, u64::try_from(whole).expect("a usize fits"))
     }
 }
@@ -87,16 +97,13 @@ struct Line {
 }
 
 impl Line {
-    fn parse(bytes: &[u8]) -> Self {
-        let text = std::str::from_utf8(bytes).expect("the ledger is text");
-        assert!(text.ends_with('\n'), "every line is whole: {text:?}");
-        let mut words = text.split_ascii_whitespace();
-        let mut word = || words.next().expect("three words in each line");
-        let number = |word: &str| word.parse().expect("a number");
+    fn parse(line: &str) -> Self {
+        assert_eq!(line.len() + 1, LINE_BYTES, "every line is whole: {line:?}");
+        let number = |text: &str| text.trim_start().parse().expect("a number");
         Self {
-            id: word().to_owned(),
-            number: number(word()),
-            pid: number(word()),
+            id: line[..36].to_owned(),
+            number: number(&line[37..47]),
+            pid: number(&line[48..]),
         }
     }
 }

@@ -111,19 +111,22 @@ impl Place {
         alias.backend().admin().expect("a store has a face for operators")
     }
 
-    /// Returns when the store knows that exactly so many tasks run, and that more are claimed
-    /// and wait in the memory of workers; says how many wait there.
-    pub async fn runs_and_holds_more(&self, running: usize) -> usize {
+    /// Returns when the store knows that so many tasks have ended and exactly so many run, and
+    /// that more are claimed and wait in the memory of workers; says how many wait there.
+    pub async fn runs_and_holds_more(&self, ended: usize, running: usize) -> usize {
         // What began and did not end: `started` less those that are not among `remaining`.
-        const CLAIMED: &str = "SELECT coalesce(sum(remaining), 0) AS held, coalesce(sum(started + remaining \
+        const CLAIMED: &str = "SELECT (SELECT count(*) FROM result) AS ended, \
+             coalesce(sum(remaining), 0) AS held, coalesce(sum(started + remaining \
              - (length(tasks) - length(replace(tasks, ',', '')) + 1)), 0) AS running FROM claim";
+        let expected = [ended, running].map(|tasks| i64::try_from(tasks).expect("few"));
         let mut sql = self.sql().await;
         let waiting = eventually("the store to know what runs", async || {
             let rows = sql.rows(CLAIMED).await;
-            let [held, begun] = ["held", "running"].map(|column| rows[0].get::<i64, _>(column));
-            match usize::try_from(held - begun) {
-                Ok(waiting) if usize::try_from(begun) == Ok(running) && waiting > 0 => Ok(waiting),
-                _ => Err(format!("{held} claimed, {begun} of them begun")),
+            let [ended, running, held] =
+                ["ended", "running", "held"].map(|column| rows[0].get::<i64, _>(column));
+            match usize::try_from(held - running) {
+                Ok(waiting) if [ended, running] == expected && waiting > 0 => Ok(waiting),
+                _ => Err(format!("{ended} ended, {held} claimed, {running} of them begun")),
             }
         })
         .await;

@@ -81,6 +81,11 @@ impl Process {
         self.is_killed = true;
     }
 
+    /// Whether the test killed it.
+    pub fn is_killed(&self) -> bool {
+        self.is_killed
+    }
+
     /// Whether others had to take its tasks: it was killed, or says that its lease ran out,
     /// as one of a second may on a machine that is busy with other tests.
     pub fn was_lost(&self) -> bool {
