@@ -63,6 +63,7 @@ async fn clearing_forgets_everything_and_the_ids_are_free_again() {
         run_after: None,
         arguments: record.arguments,
         policy: record.policy,
+        metadata: record.metadata.clone(),
     };
     dummy.enqueue(vec![again]).await.expect("the id is free");
     assert_eq!(dummy.records().len(), 1);

@@ -36,6 +36,7 @@ fn by_hand(name: &str, arguments: &str) -> NewTask {
         run_after: None,
         arguments: arguments.into(),
         policy: RetryPolicy::DEFAULT,
+        metadata: None,
     }
 }
 

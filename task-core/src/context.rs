@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::{NewTask, RetryPolicy, TaskId, TaskRecord, TaskStatus};
@@ -42,6 +43,7 @@ impl TaskContext {
             run_after: None,
             arguments: "{}".into(),
             policy: RetryPolicy::DEFAULT,
+            metadata: None,
         };
         let now = crate::Clock::system().now();
         Self::new(
@@ -64,6 +66,11 @@ impl TaskContext {
     /// The task as it stood when this attempt began: status `RUNNING`.
     pub fn record(&self) -> &TaskRecord {
         &self.0.record
+    }
+
+    /// What the application says about the task, by name. See [`metadata`](crate::metadata).
+    pub fn metadata(&self) -> Map<String, Value> {
+        self.0.record.metadata()
     }
 
     /// Who runs it.

@@ -34,6 +34,7 @@ pub struct TaskEntry {
     pub(crate) takes_context: bool,
     pub(crate) is_async: bool,
     pub(crate) policy: RetryPolicy,
+    pub(crate) metadata: &'static str,
     pub(crate) run: RunFunction,
     pub(crate) check: Option<CheckFunction>,
 }
@@ -54,6 +55,7 @@ impl TaskEntry {
             takes_context: false,
             is_async: true,
             policy: RetryPolicy::DEFAULT,
+            metadata: "",
             run,
             check: None,
         }
@@ -118,6 +120,13 @@ impl TaskEntry {
     /// How long one attempt may run, in milliseconds.
     pub const fn timeout_ms(mut self, timeout_ms: u64) -> Self {
         self.policy.timeout_ms = Some(timeout_ms);
+        self
+    }
+
+    /// What the application says about the task and the framework only carries: the text
+    /// of a JSON object.
+    pub const fn metadata(mut self, object: &'static str) -> Self {
+        self.metadata = object;
         self
     }
 
@@ -189,6 +198,11 @@ impl TaskEntry {
     /// Whether the function is async; the others run on the blocking pool.
     pub const fn is_async(&self) -> bool {
         self.is_async
+    }
+
+    /// The metadata it was defined with, as the text of a JSON object; empty for none.
+    pub const fn default_metadata(&self) -> &'static str {
+        self.metadata
     }
 
     /// Attempts, lost workers and time limit unless a call says otherwise.

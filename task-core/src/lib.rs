@@ -44,6 +44,7 @@ mod error;
 mod execute;
 mod failure;
 mod id;
+pub mod metadata;
 mod options;
 mod panic;
 mod payload;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::{Backoff, Error, ErrorKind, Result};
 
@@ -112,6 +113,7 @@ pub struct TaskOptions {
     pub(crate) max_lost: Option<u32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) backoff: Option<Backoff>,
+    pub(crate) metadata: Map<String, Value>,
 }
 
 /// Options with this priority: -100 to 100, larger runs sooner, 0 by default.
@@ -187,8 +189,16 @@ impl TaskOptions {
         self
     }
 
-    /// These options with those that `newer` sets put over them.
-    pub fn merged(self, newer: Self) -> Self {
+    /// Something the application says about this call and the framework only carries, under
+    /// a name: see [`metadata`](crate::metadata).
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// These options with those that `newer` sets put over them; metadata name by name.
+    pub fn merged(mut self, newer: Self) -> Self {
+        self.metadata.extend(newer.metadata);
         Self {
             queue: newer.queue.or(self.queue),
             priority: newer.priority.or(self.priority),
@@ -198,6 +208,7 @@ impl TaskOptions {
             max_lost: newer.max_lost.or(self.max_lost),
             timeout: newer.timeout.or(self.timeout),
             backoff: newer.backoff.or(self.backoff),
+            metadata: self.metadata,
         }
     }
 

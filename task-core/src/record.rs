@@ -25,6 +25,8 @@ pub struct NewTask {
     pub arguments: Arc<str>,
     /// Attempts, lost workers, time limit, waiting between attempts.
     pub policy: RetryPolicy,
+    /// What the application says about it: the text of a JSON object; `None` for nothing.
+    pub metadata: Option<Arc<str>>,
 }
 
 impl NewTask {
@@ -41,6 +43,7 @@ impl NewTask {
             priority: self.priority,
             arguments: self.arguments,
             policy: self.policy,
+            metadata: self.metadata,
             status: TaskStatus::Ready,
             enqueued_at: now,
             started_at: None,
@@ -88,6 +91,8 @@ pub struct TaskRecord {
     pub arguments: Arc<str>,
     /// Attempts, lost workers, time limit, waiting between attempts.
     pub policy: RetryPolicy,
+    /// What the application says about it: the text of a JSON object; `None` for nothing.
+    pub metadata: Option<Arc<str>>,
     /// Where it is in its life.
     pub status: TaskStatus,
     /// When the store accepted it.
@@ -109,6 +114,13 @@ pub struct TaskRecord {
 }
 
 impl TaskRecord {
+    /// What the application says about the task, by name: what it was defined with and,
+    /// over that, what its call said. See [`metadata`](crate::metadata).
+    pub fn metadata(&self) -> Map<String, Value> {
+        let text = self.metadata.as_deref().unwrap_or("{}");
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
     /// The record as one JSON object, with arguments and return value in it as JSON.
     pub fn to_json(&self) -> Value {
         let raw = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
@@ -128,6 +140,7 @@ impl TaskRecord {
         object.insert("worker_ids".into(), json!(self.worker_ids));
         object.insert("errors".into(), json!(self.errors));
         object.insert("arguments".into(), raw(&self.arguments));
+        object.insert("metadata".into(), Value::Object(self.metadata()));
         object.insert(
             "return_value".into(),
             self.return_value.as_deref().map_or(Value::Null, raw),

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     BackendAlias, Backends, Error, ErrorKind, NewTask, Result, TaskEntry, TaskFailure, TaskId, TaskOptions,
-    TaskResult, payload,
+    TaskResult, metadata, payload,
 };
 
 /// A defined task: its arguments as a struct, its return type and its entry.
@@ -137,6 +137,8 @@ impl<T: Task> TaskCall<T> {
             run_after: options.run_after,
             arguments: payload::encode_arguments(&self.arguments, entry.name)?.into(),
             policy,
+            metadata: metadata::of_call(entry, &options.metadata)
+                .map_err(|error| error.at(format!("task `{}`", entry.name)))?,
         };
         alias.check(&task, entry)?;
         Ok(task)

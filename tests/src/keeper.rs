@@ -24,6 +24,7 @@ macro_rules! __keeper {
             none_when_there_is_no_such_task,
             a_task_is_found_as_enqueue_answered,
             every_option_is_found_as_it_was_given,
+            metadata_is_found_as_it_was_given,
             text_of_any_kind_is_found_as_it_was_given,
             arguments_of_900_kilobytes_are_found_whole,
             a_due_time_is_found_as_it_was_answered,

@@ -30,6 +30,7 @@ macro_rules! __producer {
             a_task_has_at_least_one_attempt_and_a_millisecond,
             a_call_without_options_has_those_of_the_definition,
             the_options_of_a_call_win_and_leave_the_definition_alone,
+            the_metadata_of_a_call_is_in_its_result,
             later_options_of_a_call_win_and_the_earlier_ones_stay,
             a_call_goes_to_the_backend_of_its_alias,
             options_are_checked_against_the_backend_of_the_call,

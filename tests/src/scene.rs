@@ -38,6 +38,7 @@ pub(crate) fn new_task() -> NewTask {
         run_after: None,
         arguments: r#"{"text":"hello"}"#.into(),
         policy: RetryPolicy::DEFAULT,
+        metadata: None,
     }
 }
 

@@ -22,6 +22,7 @@ macro_rules! __worker {
             no_task_is_ever_claimed_by_two_workers_at_a_time,
             a_worker_that_left_or_was_lost_claims_nothing,
             only_these_queues_and_never_those,
+            a_claimed_task_brings_its_metadata,
             a_task_with_an_unknown_name_waits_for_a_worker_that_knows_it,
             a_task_under_an_old_name_goes_to_a_worker_that_knows_the_alias,
             at_most_as_many_as_were_asked_for,

@@ -110,6 +110,7 @@ impl Stage {
             run_after: None,
             arguments: arguments.into(),
             policy: RetryPolicy::DEFAULT,
+            metadata: None,
         };
         let records = self.alias().backend().enqueue(vec![task]).await;
         records.expect("accepted")[0].id

@@ -65,7 +65,7 @@ const LAST_OF_ONE_LANE: &str =
 /// parsing one text.
 const READ: &str = "SELECT (SELECT max(id) FROM claim) AS claim, json_group_array(json_array( \
      r.lane, r.rank, nullif(r.due, t.enqueued_at), r.seq, r.attempt, r.last_attempt, hex(t.id), t.enqueued_at, \
-     t.arguments, t.policy)) AS tasks FROM ";
+     t.arguments, t.policy, t.metadata)) AS tasks FROM ";
 const READ_TASKS: &str = " r CROSS JOIN task t ON t.seq = r.seq";
 /// What is taken of a lane is always its beginning.
 const DELETE_OF_ONE_LANE: &str = "DELETE FROM ready WHERE lane = ? AND (rank, due, seq) <= (?, ?, ?)";

@@ -10,9 +10,9 @@ use super::lanes::lane;
 use super::script::{Insert, Rows, Value};
 use super::writer::Transaction;
 
-const INTO_TASK: &str = "INSERT INTO task (id, lane, rank, due, enqueued_at, arguments, policy)";
-const TASK_ROW: &str = "(?,?,?,?,?,?,?)";
-const TASK_VALUES: usize = 7;
+const INTO_TASK: &str = "INSERT INTO task (id, lane, rank, due, enqueued_at, arguments, policy, metadata)";
+const TASK_ROW: &str = "(?,?,?,?,?,?,?,?)";
+const TASK_VALUES: usize = 8;
 
 /// Puts the tasks just inserted where they wait. Their numbers follow each other up to
 /// the last one: SQLite gives a new row the number after the largest.
@@ -39,6 +39,7 @@ struct Row {
     due: i64,
     arguments: Arc<str>,
     policy: Option<String>,
+    metadata: Option<Arc<str>>,
 }
 
 impl NewRows {
@@ -67,6 +68,7 @@ impl NewRows {
                     .map_or(now, |run_after| run_after.due(accepted_at).as_microsecond()),
                 arguments: task.arguments.clone(),
                 policy: policy_text(&task.policy)?,
+                metadata: task.metadata.clone(),
             });
         }
         Ok(rows)
@@ -96,6 +98,7 @@ impl NewRows {
                 now.into(),
                 task.arguments.into(),
                 task.policy.into(),
+                task.metadata.into(),
             ]);
         }
         transaction

@@ -13,7 +13,7 @@ use super::json::parse;
 use super::listed;
 
 /// Everything about tasks but who runs them now; `{tasks}` selects which.
-const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, coalesce(m.due, t.due) AS due, t.enqueued_at, t.arguments, t.policy, \
+const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, coalesce(m.due, t.due) AS due, t.enqueued_at, t.arguments, t.policy, t.metadata, \
          r.status, r.attempt, w.id AS worker, r.started_at, r.finished_at, r.value, \
          (r.seq IS NULL AND (EXISTS (SELECT 1 FROM ready q WHERE q.lane = t.lane AND q.rank = t.rank \
                  AND q.due = coalesce(m.due, t.due) AND q.seq = t.seq) \
@@ -141,6 +141,10 @@ fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
         run_after: (due > enqueued_at).then_some(due),
         arguments: text(row, "arguments")?,
         policy: read_policy(row.try_get("policy").map_err(from_sqlx)?)?,
+        metadata: row
+            .try_get::<Option<&str>, _>("metadata")
+            .map_err(from_sqlx)?
+            .map(Into::into),
         status: TaskStatus::Running,
         enqueued_at,
         started_at: errors.first().map(|error| error.started_at),

@@ -18,11 +18,18 @@ pub struct Migration {
 }
 
 /// Every step there ever was, in order.
-pub(crate) const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "tasks",
-    sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
-}];
+pub(crate) const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "tasks",
+        sql: include_str!("../../migrations/sqlite/0001_tasks.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "metadata",
+        sql: include_str!("../../migrations/sqlite/0002_metadata.sql"),
+    },
+];
 
 /// Marks a file as ours in SQLite's header: "task" in ASCII.
 const APPLICATION_ID: i64 = 0x7461_736b;

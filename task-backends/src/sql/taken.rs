@@ -46,6 +46,8 @@ struct Read<'t> {
     arguments: Cow<'t, str>,
     #[serde(borrow)]
     policy: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    metadata: Option<Cow<'t, str>>,
 }
 
 impl Taken {
@@ -76,6 +78,7 @@ impl Taken {
                 run_after: None,
                 arguments: task.arguments.into(),
                 policy: read_policy(task.policy.as_deref())?,
+                metadata: task.metadata.map(Into::into),
             }
             .accepted(timestamp(task.enqueued_at)?);
             record.run_after = task.due.map(timestamp).transpose()?;

@@ -266,6 +266,7 @@ fn call_of(entry: &TaskEntry) -> NewTask {
         run_after: None,
         arguments: "{}".into(),
         policy: entry.policy(),
+        metadata: None,
     }
 }
 

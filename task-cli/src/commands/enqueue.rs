@@ -73,6 +73,9 @@ fn task(args: &EnqueueArgs, entry: &TaskEntry, arguments: String) -> Result<NewT
         run_after: args.run_after,
         arguments: arguments.into(),
         policy,
+        metadata: Some(entry.default_metadata())
+            .filter(|text| !text.is_empty())
+            .map(Into::into),
     })
 }
 

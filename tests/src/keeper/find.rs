@@ -52,6 +52,22 @@ pub async fn every_option_is_found_as_it_was_given(store: Store) {
     }
 }
 
+/// Metadata is found as it was given, and nothing where none was.
+pub async fn metadata_is_found_as_it_was_given(store: Store) {
+    let metadata = r#"{"tenant":"acme","cost":-2.5,"tags":["a","\u00e9 '\""],"deep":{"x":null}}"#;
+    let task = NewTask {
+        metadata: Some(metadata.into()),
+        ..new_task()
+    };
+    let record = store.enqueue(task).await;
+    let found = store.find(record.id).await;
+    let given: serde_json::Map<_, _> = serde_json::from_str(metadata).expect("an object");
+    assert_eq!(found.metadata(), given);
+    assert_eq!(found, record);
+    let without = store.enqueue(new_task()).await;
+    assert_eq!(store.find(without.id).await.metadata, None);
+}
+
 /// Text of any kind is found as it was given.
 pub async fn text_of_any_kind_is_found_as_it_was_given(store: Store) {
     for text in ODD_TEXTS {

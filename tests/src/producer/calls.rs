@@ -140,6 +140,26 @@ pub async fn the_options_of_a_call_win_and_leave_the_definition_alone(store: Sto
     assert_eq!(defined, ("sums", 7));
 }
 
+/// The metadata of a call is in its result; names that begin with `task.` are refused.
+pub async fn the_metadata_of_a_call_is_in_its_result(store: Store) {
+    let options = TaskOptions::default()
+        .metadata("tenant", "acme")
+        .metadata("cost", 3);
+    let call = echo::new("x").using(options).using(priority(0));
+    let result = call.enqueue_on(&store.backends()).await.expect("accepted");
+    let metadata = result.record().metadata();
+    assert_eq!(
+        serde_json::Value::Object(metadata),
+        serde_json::json!({ "tenant": "acme", "cost": 3 })
+    );
+    let reserved = echo::new("x").using(TaskOptions::default().metadata("task.trace", 1));
+    let error = reserved
+        .enqueue_on(&store.backends())
+        .await
+        .expect_err("reserved");
+    assert_eq!(error.kind(), ErrorKind::InvalidTask);
+}
+
 /// Of options put over each other the later ones win, and the rest stays.
 pub async fn later_options_of_a_call_win_and_the_earlier_ones_stay(store: Store) {
     let call = echo::new("x")

@@ -59,6 +59,20 @@ pub async fn a_worker_that_left_or_was_lost_claims_nothing(store: Store) {
     assert_eq!(store.worker("alive").await.claim_one().await.record.id, task.id);
 }
 
+/// A claimed task brings the metadata it was enqueued with.
+pub async fn a_claimed_task_brings_its_metadata(store: Store) {
+    let metadata = r#"{"tenant":"acme","trace":"00-4bf92f"}"#;
+    store
+        .enqueue(NewTask {
+            metadata: Some(metadata.into()),
+            ..new_task()
+        })
+        .await;
+    let claimed = store.worker("w").await.claim_one().await;
+    assert_eq!(claimed.record.metadata.as_deref(), Some(metadata));
+    assert_eq!(claimed.record.metadata()["tenant"], "acme");
+}
+
 /// A selection names queues to take from, queues never to take from, or both.
 pub async fn only_these_queues_and_never_those(store: Store) {
     let queues = ["a", "b", "c"];

@@ -1,0 +1,158 @@
+//! What an application says about its tasks and the framework only carries: a team, a
+//! tenant, the request a call came from.
+//!
+//! A task has what it was defined with, and over that what its call says, name by name:
+//!
+//! ```
+//! use task_core::{TaskOptions, priority};
+//!
+//! let options: TaskOptions = priority(5).metadata("tenant", "acme").metadata("retries_of", 3);
+//! ```
+//!
+//! It is stored with the task and read back from its record, result and context, and every
+//! backend keeps it. Nothing of it decides anything unless a backend of the application's
+//! own says so. Names that begin with `task.` belong to the framework.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{Error, ErrorKind, Result, TaskEntry};
+
+/// The most metadata of one task, in bytes of JSON.
+pub const MAX_METADATA_BYTES: usize = 16 * 1024;
+
+/// What names of the framework's own begin with.
+pub const RESERVED_PREFIX: &str = "task.";
+
+/// The metadata of a call, as it is stored.
+///
+/// # Errors
+/// [`ErrorKind::InvalidTask`] for a reserved name, and text that cannot be stored everywhere;
+/// [`ErrorKind::TooLarge`] over [`MAX_METADATA_BYTES`].
+pub(crate) fn of_call(entry: &TaskEntry, of_call: &Map<String, Value>) -> Result<Option<Arc<str>>> {
+    if let Some(name) = of_call.keys().find(|name| name.starts_with(RESERVED_PREFIX)) {
+        return Err(Error::new(
+            ErrorKind::InvalidTask,
+            format!("the metadata `{name}` begins with `{RESERVED_PREFIX}`, which belongs to the framework"),
+        ));
+    }
+    let text = match (entry.metadata, of_call.is_empty()) {
+        ("", true) => return Ok(None),
+        (defined, true) => defined.to_owned(),
+        (defined, false) => merged(defined, of_call)?,
+    };
+    if text.len() > MAX_METADATA_BYTES {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the metadata is {} bytes of JSON, the limit is {MAX_METADATA_BYTES}",
+                text.len()
+            ),
+        )
+        .hint("metadata names things; pass the data itself as an argument"));
+    }
+    if text.contains("\\u0000") && has_nul(&text) {
+        return Err(Error::new(
+            ErrorKind::InvalidTask,
+            "the metadata contains the character U+0000, which not every store can keep",
+        ));
+    }
+    Ok(Some(text.into()))
+}
+
+fn merged(defined: &str, of_call: &Map<String, Value>) -> Result<String> {
+    let not_json = |error| {
+        Error::new(
+            ErrorKind::InvalidTask,
+            "the metadata of the definition is no JSON object",
+        )
+        .because(error)
+    };
+    let mut all: Map<String, Value> = match defined {
+        "" => Map::new(),
+        defined => serde_json::from_str(defined).map_err(not_json)?,
+    };
+    all.extend(of_call.clone());
+    serde_json::to_string(&all).map_err(not_json)
+}
+
+/// Whether the text has the escape of U+0000, and not a backslash before `u0000`.
+fn has_nul(text: &str) -> bool {
+    fn in_value(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(list) => list.iter().any(in_value),
+            Value::Object(object) => object
+                .iter()
+                .any(|(name, value)| name.contains('\0') || in_value(value)),
+            _ => false,
+        }
+    }
+    serde_json::from_str(text).is_ok_and(|value| in_value(&value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskOptions;
+
+    const DEFINED: TaskEntry = TaskEntry::new("app::task", |_, _| Box::pin(async { Ok(String::new()) }))
+        .metadata(r#"{"team":"mail","cost":3}"#);
+    const PLAIN: TaskEntry = TaskEntry::new("app::task", |_, _| Box::pin(async { Ok(String::new()) }));
+
+    fn text(entry: &TaskEntry, options: &TaskOptions) -> Result<Option<String>> {
+        of_call(entry, &options.metadata).map(|text| text.map(|text| (*text).to_owned()))
+    }
+
+    #[test]
+    fn what_the_call_says_goes_over_what_the_definition_says() {
+        let options = TaskOptions::default()
+            .metadata("cost", 5)
+            .metadata("tenant", "acme");
+        let text_of = |entry: &TaskEntry, options: &TaskOptions| text(entry, options).expect("fits");
+        assert_eq!(text_of(&PLAIN, &TaskOptions::default()), None);
+        assert_eq!(
+            text_of(&DEFINED, &TaskOptions::default()).as_deref(),
+            Some(r#"{"team":"mail","cost":3}"#)
+        );
+        assert_eq!(
+            text_of(&PLAIN, &options).as_deref(),
+            Some(r#"{"cost":5,"tenant":"acme"}"#)
+        );
+        let both: Value = serde_json::from_str(&text_of(&DEFINED, &options).expect("some")).expect("JSON");
+        assert_eq!(
+            both,
+            serde_json::json!({"team": "mail", "cost": 5, "tenant": "acme"})
+        );
+        let newer = options.merged(TaskOptions::default().metadata("tenant", "other"));
+        assert!(text_of(&PLAIN, &newer).expect("some").contains("other"));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_everywhere_is_refused() {
+        let with = |name: &str, value: Value| TaskOptions::default().metadata(name, value);
+        for (options, kind, says) in [
+            (
+                with("task.trace", "x".into()),
+                ErrorKind::InvalidTask,
+                "belongs to the framework",
+            ),
+            (
+                with("x", "y".repeat(MAX_METADATA_BYTES).into()),
+                ErrorKind::TooLarge,
+                "16384",
+            ),
+            (
+                with("x", serde_json::json!(["a\0b"])),
+                ErrorKind::InvalidTask,
+                "U+0000",
+            ),
+        ] {
+            let error = text(&PLAIN, &options).expect_err(says);
+            assert_eq!(error.kind(), kind);
+            assert!(error.to_string().contains(says), "{error}");
+        }
+        text(&PLAIN, &with("x", r"a\u0000 spelt out".into())).expect("six characters, not one");
+    }
+}
