@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask demo`, `test`, `ci` and `bench`.
+//! The workspace's own commands: `cargo xtask demo`, `test`, `serve`, `ci` and `bench`.
 //!
 //! Everything a contributor or a build server runs is here, so that both run the same thing.
 
@@ -12,6 +12,7 @@ mod machine_paths;
 mod nearest;
 mod process;
 mod readme;
+mod serve;
 mod servers;
 mod table;
 mod tally;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Options),
     /// Run every test of the workspace and say what ran against which backend
     Test(test::Options),
+    /// Start the servers that tests need and keep them running, for work on a backend
+    Serve(serve::Options),
     /// Run everything a change must pass: format, lints, docs, licences, README, tests
     Ci,
     /// Build the benchmarks optimised and run them; everything after `bench` is theirs
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Serve(options) => serve::run(&options),
         Command::Ci => ci::run(),
         Command::Bench(options) => bench::run(&options),
     };

@@ -2,13 +2,31 @@
 //!
 //! What every machine can do without a server (dummy, immediate, SQLite) is not listed here: it always runs.
 
+mod find;
+mod home;
+mod mariadb;
+mod postgres;
+mod redis;
+
 use std::process::Child;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::failure::{Failure, Result};
 use crate::nearest::nearest;
+use crate::process;
 
 /// Every server there is.
-const ALL: &[Server] = &[];
+const ALL: &[Server] = &[
+    postgres::POSTGRES,
+    mariadb::MARIADB,
+    redis::REDIS,
+    redis::REDIS_CLUSTER,
+];
+
+/// How long a server may take to end when it is asked to.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server: what it is called, and how an empty one is started for the tests.
 #[derive(Debug)]
@@ -27,14 +45,23 @@ pub struct Running {
     pub environment: Vec<(&'static str, String)>,
     /// Its processes.
     pub processes: Vec<Child>,
+    /// What it keeps its data in; removed after its processes have ended.
+    pub folder: Option<TempDir>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for process in &mut self.processes {
+        for child in &self.processes {
+            process::succeeds(process::program("kill").arg(child.id().to_string()));
+        }
+        let asked = Instant::now();
+        for child in &mut self.processes {
+            while asked.elapsed() < STOP_WITHIN && matches!(child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             // It may have ended by itself; either way nothing of it is left after the wait.
-            let _ = process.kill();
-            let _ = process.wait();
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }
@@ -107,6 +134,7 @@ mod tests {
             version: "1".to_owned(),
             environment: Vec::new(),
             processes: vec![process],
+            folder: None,
         })
     }
 
