@@ -1,7 +1,10 @@
 //! The servers tests need. Each is one file below `servers/` and one line in [`ALL`].
 //!
 //! What every machine can do without a server (dummy, immediate, SQLite) is not listed here: it always runs.
+//!
+//! A test that needs a server stands in a module of the server's name, so that it can be left out with it.
 
+mod django;
 mod find;
 mod home;
 mod mariadb;
@@ -23,6 +26,7 @@ const ALL: &[Server] = &[
     mariadb::MARIADB,
     redis::REDIS,
     redis::REDIS_CLUSTER,
+    django::DJANGO,
 ];
 
 /// How long a server may take to end when it is asked to.

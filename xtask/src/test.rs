@@ -46,13 +46,13 @@ pub fn run(options: &Options) -> Result<()> {
         running.push(started);
     }
 
-    let tests = tests(&running, &options.filter)?;
+    let left_out: Vec<&str> = choice.left_out.iter().map(|server| server.name).collect();
+    let tests = tests(&running, &left_out, &options.filter)?;
     let documentation = documentation(&running, &options.filter)?;
 
-    let left_out = choice.left_out.iter().map(|server| left_out(server.name));
     let rows: Vec<_> = rows(&backends, &tests.tally, &documentation.tally)
         .into_iter()
-        .chain(left_out)
+        .chain(left_out.into_iter().map(row_left_out))
         .collect();
     println!("\n{}", table(["backend", "version", "ran", "result"], &rows));
 
@@ -106,8 +106,9 @@ struct Ran {
 }
 
 /// Unit and integration tests. All of them run even when one fails, so that the table is complete.
-fn tests(running: &[Running], filter: &[String]) -> Result<Ran> {
+fn tests(running: &[Running], left_out: &[&str], filter: &[String]) -> Result<Ran> {
     let mut command = cargo();
+    let mut filter = filter.to_vec();
     let runner = if has("nextest") {
         command.args([
             "nextest",
@@ -119,13 +120,31 @@ fn tests(running: &[Running], filter: &[String]) -> Result<Ran> {
             "--no-tests",
             "pass",
         ]);
+        if !left_out.is_empty() {
+            command.args(["--filterset", &all_but(left_out)]);
+        }
         Runner::Nextest
     } else {
         // Not `--all-targets`: it would also run the benchmarks.
         command.args(["test", "--workspace", "--tests", "--no-fail-fast"]);
+        for name in left_out {
+            filter.extend(["--skip".to_owned(), format!("{}::", module(name))]);
+        }
         Runner::Libtest
     };
-    ran(command, runner, running, filter)
+    ran(command, runner, running, &filter)
+}
+
+/// The module in which the tests stand that need this server.
+fn module(server: &str) -> String {
+    server.replace('-', "_")
+}
+
+/// Every test but those that need one of these servers, as nextest is told.
+fn all_but(left_out: &[&str]) -> String {
+    let modules: Vec<_> = left_out.iter().map(|name| module(name)).collect();
+    let modules = modules.join("|");
+    format!("not (test(/(^|::)({modules})::/) | binary(/^({modules})$/))")
 }
 
 /// The examples in the documentation.
@@ -177,7 +196,7 @@ fn rows(backends: &[Backend], tests: &Tally, documentation: &Tally) -> Vec<[Stri
     rows
 }
 
-fn left_out(name: &str) -> [String; 4] {
+fn row_left_out(name: &str) -> [String; 4] {
     [name, "", "", "left out with --without"].map(str::to_owned)
 }
 
@@ -190,4 +209,21 @@ fn something_ran(counts: &[Counts]) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_that_need_a_server_are_those_in_a_module_of_its_name() {
+        assert_eq!(
+            all_but(&["django"]),
+            "not (test(/(^|::)(django)::/) | binary(/^(django)$/))"
+        );
+        assert_eq!(
+            all_but(&["postgres", "redis-cluster"]),
+            "not (test(/(^|::)(postgres|redis_cluster)::/) | binary(/^(postgres|redis_cluster)$/))"
+        );
+    }
 }

@@ -69,7 +69,7 @@ fn version_in(folder: &Path) -> u32 {
 }
 
 /// Installs the package from the distribution, as root or with `sudo` that asks for nothing.
-fn install(wanted: Wanted) -> Result<()> {
+pub fn install(wanted: Wanted) -> Result<()> {
     let advice = format!(
         "Install it with `sudo apt-get install {}`, or leave the server out with `--without`.",
         wanted.package
