@@ -3,7 +3,7 @@
 use conformance::tasks::{echo, panic_with};
 use conformance::{Fixture, Store, conformance};
 use task_backends::DummyBackend;
-use task_core::{Backends, TaskBackend as _, TaskStatus, priority};
+use task_core::{Backends, ErrorKind, TaskBackend as _, TaskStatus, priority};
 
 struct Dummy;
 
@@ -78,4 +78,15 @@ async fn clones_share_what_they_collected_and_others_do_not() {
     assert_eq!(other.records(), []);
     clone.clear();
     assert_eq!(dummy.records(), []);
+}
+
+#[tokio::test]
+async fn refreshing_a_result_that_was_cleared_is_not_found_and_changes_nothing() {
+    let (dummy, backends) = empty();
+    let mut result = echo::new("x").enqueue_on(&backends).await.expect("accepted");
+    let before = result.clone();
+    dummy.clear();
+    let error = result.refresh().await.expect_err("it is gone");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(result, before);
 }

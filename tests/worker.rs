@@ -9,6 +9,8 @@ mod attempts;
 mod cancel;
 #[path = "worker/order.rs"]
 mod order;
+#[path = "worker/poison.rs"]
+mod poison;
 #[path = "worker/refusals.rs"]
 mod refusals;
 #[path = "worker/rejoin.rs"]

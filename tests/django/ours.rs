@@ -131,6 +131,7 @@ impl Run {
             run_after: None,
             arguments: step.arguments.to_string().into(),
             policy: T::ENTRY.policy(),
+            metadata: None,
         };
         let records = self.alias().backend().enqueue(vec![task]).await?;
         Ok(TaskResult::new(records[0].clone(), self.alias()))

@@ -51,6 +51,7 @@ macro_rules! __keeper {
             waiting_for_a_task_that_nobody_runs_times_out,
             waiting_ends_when_the_task_does,
             a_task_canceled_before_it_ran_has_no_value_and_says_so,
+            a_result_is_readable_where_its_function_is_not_known,
         );
     };
 }

@@ -54,6 +54,7 @@ macro_rules! __operator {
             a_task_that_was_retried_meanwhile_stays,
             thousands_are_deleted_and_the_rest_stays,
             an_id_that_was_pruned_is_free_again,
+            refreshing_what_was_pruned_is_not_found_and_changes_nothing,
         );
         $crate::__family!($fixture, operator::prune_beside_workers:
             pruning_a_part_of_a_batch_leaves_the_rest_to_be_rescued,

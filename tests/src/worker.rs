@@ -131,6 +131,7 @@ macro_rules! __worker {
             a_running_task_has_no_value_yet,
             a_value_of_another_type_is_told,
             a_task_canceled_while_it_ran_has_no_value,
+            value_and_errors_are_readable_where_the_function_is_not_known,
         );
         $crate::__family!($fixture, worker::wake:
             it_returns_when_something_was_enqueued_meanwhile,

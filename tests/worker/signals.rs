@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::Heard;
-use task_core::signals::{TASK_FINISHED, TASK_STARTED};
-use task_core::{TaskId, TaskOptions, TaskStatus, queue};
+use task_core::signals::{TASK_ENQUEUED, TASK_FINISHED, TASK_STARTED};
+use task_core::{Registry, TaskId, TaskOptions, TaskStatus, queue};
+use task_worker::{Shutdown, Worker};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, options};
 use crate::system::{Place, eventually};
 use crate::tasks::{end_when_told, fail_at_first, note};
 
@@ -137,8 +138,14 @@ async fn a_receiver_that_panics_changes_nothing() {
         stage.ends_as(id, TaskStatus::Successful).await;
     }
     heard(&finished, 3).await;
-    assert_eq!(worker.stop().await.succeeded, 3);
-    assert_eq!(times.load(Ordering::SeqCst), 6);
+    let failing = fail_at_first::new(9_u32).using(queue(own).max_attempts(1));
+    let failing = stage.enqueue_one(failing).await;
+    let record = stage.ends_as(failing, TaskStatus::Failed).await;
+    assert_eq!(record.errors[0].failure.message, "failure 1", "its own reason");
+    heard(&finished, 4).await;
+    let summary = worker.stop().await;
+    assert_eq!((summary.succeeded, summary.failed), (3, 1));
+    assert_eq!(times.load(Ordering::SeqCst), 8, "each signal was sent once");
     drop(panicking);
 }
 
@@ -153,4 +160,29 @@ async fn the_process_that_only_enqueues_hears_nothing_of_running() {
     let id = place.enqueue([call]).await[0];
     place.becomes(id, TaskStatus::Successful).await;
     assert_eq!((started.records(), finished.records()), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_that_only_runs_hears_nothing_of_enqueueing() {
+    let place = Place::new().await;
+    let own = own_queue();
+    let enqueued = Heard::in_queue(&TASK_ENQUEUED, &own);
+    let finished = Heard::in_queue(&TASK_FINISHED, &own);
+    let said = place
+        .run(&["enqueue", "conformance::nothing", "--queue", &own])
+        .await;
+    said.exits_with(0);
+
+    let mut registry = Registry::new();
+    registry
+        .add::<conformance::tasks::nothing>()
+        .expect("a free name");
+    let alias = place.backends().get("default").expect("the only one").clone();
+    let worker = Worker::new(alias, registry, options("worker", 1)).expect("a worker like any other");
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(worker.run(shutdown.clone()));
+    heard(&finished, 1).await;
+    shutdown.stop();
+    running.await.expect("it does not panic").expect("it ends well");
+    assert_eq!(enqueued.records(), []);
 }

@@ -1,5 +1,6 @@
 //! What each test plays on: a store of its own, workers in this process, a board.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct Stage {
     pub board: Arc<Board>,
     /// The name of the board.
     pub on: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Every task of these tests.
@@ -60,8 +61,13 @@ impl Stage {
             board: Board::put_up(&on, backends.clone()),
             backends,
             on,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The file of the store.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("tasks.db")
     }
 
     /// The name of the board, as an argument.

@@ -135,3 +135,22 @@ pub async fn a_task_canceled_before_it_ran_has_no_value_and_says_so(store: Store
         "{text}"
     );
 }
+
+/// A result can be read where the function of its task is not known, or no longer: name,
+/// arguments and status. Only a typed look-up needs the task.
+pub async fn a_result_is_readable_where_its_function_is_not_known(store: Store) {
+    let record = store.enqueue(named("elsewhere::gone")).await;
+    let backends = store.backends();
+    let alias = backends.get("default").expect("the only one");
+    let mut result = alias.result(record.id).await.expect("it is there");
+    assert_eq!(&*result.name, "elsewhere::gone");
+    assert_eq!(
+        result.arguments().expect("JSON"),
+        serde_json::json!({ "text": "hello" })
+    );
+    assert_eq!(result.status(), TaskStatus::Ready);
+    result.refresh().await.expect("it is there");
+    assert_eq!(result.record(), &record);
+    let error = get_result_on::<echo>(record.id, &backends).await;
+    assert_eq!(error.expect_err("another task's").kind(), ErrorKind::Mismatch);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{Filter, NewTask, PruneRule, TaskId, TaskStatus};
+use task_core::{ErrorKind, Filter, NewTask, PruneRule, TaskId, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{failed, obeyed, succeeded};
@@ -214,4 +214,20 @@ pub async fn an_id_that_was_pruned_is_free_again(store: Store) {
     let again = store.enqueue(task).await;
     assert_eq!(store.find(again.id).await, again, "without any history");
     assert_eq!(again.status, TaskStatus::Ready);
+}
+
+/// Refreshing a result that was pruned is not found, and the snapshot stays as it was.
+pub async fn refreshing_what_was_pruned_is_not_found_and_changes_nothing(store: Store) {
+    let [id, ..] = store.three_ended("q").await;
+    let backends = store.backends();
+    let alias = backends.get("default").expect("the only one");
+    let mut result = alias.result(id).await.expect("it is there");
+    let before = result.clone();
+    store.advance(DAY).await;
+    assert_eq!(store.prune(&older_than(Duration::ZERO)).await, 3);
+    let error = result.refresh().await.expect_err("it is gone");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains(&id.to_string()), "{error}");
+    assert_eq!(result, before);
+    assert_eq!(result.return_value().expect("what was seen stays"), 1);
 }

@@ -6,7 +6,7 @@ use task_core::{ErrorKind, TaskResult, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{failed, obeyed, succeeded};
-use crate::scene::PATIENCE;
+use crate::scene::{PATIENCE, named};
 use crate::tasks::echo;
 
 async fn enqueued(store: &Store) -> TaskResult<String> {
@@ -91,4 +91,30 @@ pub async fn a_task_canceled_while_it_ran_has_no_value(store: Store) {
     assert_eq!(error.kind(), ErrorKind::TaskFailed);
     assert!(error.to_string().contains("CANCELED"), "{error}");
     assert!(result.is_finished());
+}
+
+/// Value and errors of a task can be read where its function is not known, or no longer.
+pub async fn value_and_errors_are_readable_where_the_function_is_not_known(store: Store) {
+    let worker = store.worker("w").await;
+    let first = store.enqueue(named("elsewhere::second")).await;
+    let second = store.enqueue(named("elsewhere::third")).await;
+    let mut claimed = worker.claim(2).await;
+    worker
+        .finish(vec![
+            succeeded(claimed.remove(0), "[1, \"two\"]"),
+            failed(claimed.remove(0), "no voice"),
+        ])
+        .await;
+    let backends = store.backends();
+    let alias = backends.get("default").expect("the only one");
+    let ended = alias.result(first.id).await.expect("it is there");
+    assert_eq!(
+        ended.return_value().expect("it was successful"),
+        serde_json::json!([1, "two"])
+    );
+    let ended = alias.result(second.id).await.expect("it is there");
+    let error = ended.return_value().expect_err("it failed");
+    assert_eq!(error.kind(), ErrorKind::TaskFailed);
+    assert_eq!(ended.errors[0].failure.message, "no voice");
+    assert_eq!(ended.errors[0].failure.error_type, "app::Trouble");
 }
