@@ -157,13 +157,13 @@ pub async fn none_is_found_when_the_task_is_there_no_longer(store: Store) {
     assert_eq!(store.prune(&older_than(Duration::ZERO)).await, 1);
     assert!(!store.has(task.id).await);
     let error = result.refresh().await.expect_err("it has been pruned");
-    assert_eq!(error.kind(), task_core::ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::NotFound);
     let error = store
         .backend()
         .cancel(task.id)
         .await
         .expect_err("it has been pruned");
-    assert_eq!(error.kind(), task_core::ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(store.list_all(&Filter::default(), 10).await, []);
     assert_eq!(store.admin().counts().await.expect("counted"), []);
 }
