@@ -3,14 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::{DEFAULT_ALIAS, Error, ErrorKind, Limits, Result, options};
+use serde_json::{Map, Value as Json};
+
+use crate::options::check_queue_name;
+use crate::{DEFAULT_ALIAS, Error, ErrorKind, Limits, Result};
+
+mod options;
 mod read;
 
+use self::options::{OPTIONS, Options};
 use read::{CONFIG_VARIABLE, Given, Tables, Value, add_environment, parse, substitute, wrong};
 
 /// Every key of one alias, with what it means. `docs/settings.md` shows this table.
-pub const KEYS: [(&str, &str); 6] = [
-    ("backend", "the kind of store: dummy, immediate or sqlite"),
+pub const KEYS: [(&str, &str); 7] = [
+    (
+        "backend",
+        "the kind of store: dummy, immediate, sqlite or one that a crate registers",
+    ),
     (
         "url",
         "where the store is: `sqlite://tasks.db`, from the folder of the settings file",
@@ -30,6 +39,10 @@ pub const KEYS: [(&str, &str); 6] = [
     (
         "max_result_bytes",
         "the largest return value of one task, in bytes of JSON; default 1048576",
+    ),
+    (
+        OPTIONS,
+        "a table of whatever else this kind of store asks for; dummy, immediate and sqlite: nothing",
     ),
 ];
 
@@ -55,6 +68,11 @@ pub struct BackendSettings {
     pub synchronous: Option<String>,
     /// How large stored values may be.
     pub limits: Limits,
+    /// What `[alias.options]` says, as it stands there; for kinds of backend that have
+    /// options of their own. Read them with [`BackendSettings::option`].
+    pub options: Map<String, Json>,
+    /// Where each option is given, for messages.
+    pub option_places: BTreeMap<String, String>,
     /// The folder that a relative file name in `url` starts from.
     pub folder: PathBuf,
     /// Where this alias is defined, for messages.
@@ -70,6 +88,8 @@ impl BackendSettings {
             queues: Vec::new(),
             synchronous: None,
             limits: Limits::DEFAULT,
+            options: Map::new(),
+            option_places: BTreeMap::new(),
             folder: PathBuf::from("."),
             place: "the program".to_owned(),
         }
@@ -204,7 +224,7 @@ fn read_alias(
         let number = match &given.value {
             Value::Number(number) => usize::try_from(*number).ok(),
             Value::Text(text) => text.trim().parse().ok(),
-            Value::List(_) => None,
+            Value::List(_) | Value::Options(_) => None,
         };
         number
             .filter(|bytes| *bytes > 0)
@@ -221,12 +241,15 @@ fn read_alias(
             place,
         }) => {
             for queue in &queues {
-                options::check_queue_name(queue)
-                    .map_err(|error| wrong(alias, "queues", error.message(), &place))?;
+                check_queue_name(queue).map_err(|error| wrong(alias, "queues", error.message(), &place))?;
             }
             queues
         }
         Some(given) => return Err(wrong(alias, "queues", "must be a list of texts", &given.place)),
+    };
+    let Options { values, places } = match keys.remove(OPTIONS).map(|given| given.value) {
+        Some(Value::Options(options)) => options.substituted(environment)?,
+        _ => Options::default(),
     };
     Ok(BackendSettings {
         backend,
@@ -234,6 +257,8 @@ fn read_alias(
         queues,
         synchronous,
         limits,
+        options: values,
+        option_places: places,
         folder: folder.to_owned(),
         place,
     })

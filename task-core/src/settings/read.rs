@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::KEYS;
+use super::options::{self, OPTIONS, Options};
 use crate::{DEFAULT_ALIAS, Error, ErrorKind, Result, suggest};
 
 /// Names the settings file when it is not beside the application's manifest.
@@ -26,6 +27,7 @@ pub(super) enum Value {
     Text(String),
     Number(i64),
     List(Vec<String>),
+    Options(Options),
 }
 
 pub(super) type Tables = BTreeMap<String, BTreeMap<String, Given>>;
@@ -57,16 +59,18 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Tables> {
         check_alias(&name, &place(alias.span().start))?;
         let mut keys = BTreeMap::new();
         for (key, value) in table {
-            let place = place(key.span().start);
-            check_key(key.get_ref(), &name, &place)?;
-            let value = read_value(value.get_ref()).ok_or_else(|| {
-                wrong(
-                    &name,
-                    key.get_ref(),
-                    "must be a text, a whole number or a list of texts",
-                    &place,
-                )
-            })?;
+            let at = place(key.span().start);
+            check_key(key.get_ref(), &name, &at)?;
+            let (place, value) = if key.get_ref() == OPTIONS {
+                let read = options::read(value.get_ref(), &name, &at, &place)?;
+                (at, Value::Options(read))
+            } else {
+                let value = read_value(value.get_ref()).ok_or_else(|| {
+                    let kinds = "must be a text, a whole number or a list of texts";
+                    wrong(&name, key.get_ref(), kinds, &at)
+                })?;
+                (at, value)
+            };
             keys.insert(key.get_ref().to_string(), Given { value, place });
         }
         tables.insert(name, keys);
@@ -153,6 +157,12 @@ pub(super) fn add_environment(tables: &mut Tables, environment: &BTreeMap<String
             );
         };
         let key = variable[start.len()..].to_ascii_lowercase();
+        if let Some(option) = options::of_twin(&key, &place)? {
+            if let Some(keys) = tables.get_mut(alias) {
+                options::put(keys, option, text, &place);
+            }
+            continue;
+        }
         check_key(&key, alias, &place)?;
         let value = if key == "queues" {
             Value::List(
