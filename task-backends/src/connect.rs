@@ -1,20 +1,41 @@
 //! From settings to backends: the only place that turns names into constructors.
 
-use std::sync::Arc;
-
-use task_core::{
-    BackendAlias, BackendSettings, Backends, Error, ErrorKind, Result, Settings, TaskBackend, suggest_one_of,
-};
+use task_core::{BackendAlias, BackendKind, BackendKinds, BackendSettings, Backends, Result, Settings};
+#[cfg(feature = "sqlite")]
+use task_core::{Error, ErrorKind, suggest_one_of};
 
 use crate::{DummyBackend, ImmediateBackend};
 
-/// The kinds of backend this build has.
-const KINDS: &[&str] = &[
-    "dummy",
-    "immediate",
+/// The kinds of backend this program can open: the built-in ones, and those that crates it
+/// links registered with [`backend_kind!`](task_core::backend_kind).
+///
+/// # Errors
+/// [`ErrorKind::Registry`](task_core::ErrorKind::Registry) when two of them have one name,
+/// naming both places.
+pub fn kinds() -> Result<BackendKinds> {
+    let mut kinds = BackendKinds::new();
+    kinds.add(BackendKind::new("dummy", open_dummy))?;
+    kinds.add(BackendKind::new("immediate", open_immediate))?;
     #[cfg(feature = "sqlite")]
-    "sqlite",
-];
+    kinds.add(BackendKind::new("sqlite", open_sqlite))?;
+    kinds.add_registered()?;
+    Ok(kinds)
+}
+
+async fn open_dummy(_: &str, settings: &BackendSettings) -> Result<DummyBackend> {
+    settings.check_options(&[])?;
+    Ok(DummyBackend::new())
+}
+
+async fn open_immediate(_: &str, settings: &BackendSettings) -> Result<ImmediateBackend> {
+    settings.check_options(&[])?;
+    Ok(ImmediateBackend::new().with_limits(settings.limits))
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite(_: &str, settings: &BackendSettings) -> Result<crate::SqliteBackend> {
+    crate::SqliteBackend::open(sqlite_options(settings)?).await
+}
 
 /// Loads the settings, opens every store and makes the backends those of the process.
 /// Call it once, inside the tokio runtime, before the first task is enqueued.
@@ -36,12 +57,37 @@ pub async fn init_with(settings: &Settings) -> Result<()> {
 /// Opens every store of the settings.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidBackend`] for a kind that does not exist, with a suggestion; what
-/// the store says when it cannot be opened, with its alias.
+/// [`ErrorKind::InvalidBackend`](task_core::ErrorKind::InvalidBackend) for a kind that does not
+/// exist, with a suggestion; what the store says when it cannot be opened, with its alias; as
+/// [`kinds`].
 pub async fn connect(settings: &Settings) -> Result<Backends> {
+    connect_with(settings, &kinds()?).await
+}
+
+/// As [`connect`], with kinds of backend that the program chose itself.
+///
+/// ```
+/// use task_core::{BackendKind, BackendSettings, Result, Settings};
+/// use task_backends::{DummyBackend, connect_with, kinds};
+///
+/// async fn open(_alias: &str, _: &BackendSettings) -> Result<DummyBackend> {
+///     Ok(DummyBackend::new())
+/// }
+///
+/// # async fn example(settings: &Settings) -> Result<()> {
+/// let mut kinds = kinds()?;
+/// kinds.add(BackendKind::new("pretend", open))?;
+/// let backends = connect_with(settings, &kinds).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_with(settings: &Settings, kinds: &BackendKinds) -> Result<Backends> {
     let mut aliases = Vec::new();
     for (name, settings) in &settings.backends {
-        aliases.push(connect_one(name, settings).await?);
+        aliases.push(open(name, settings, kinds).await?);
     }
     Ok(Backends::new(aliases))
 }
@@ -51,30 +97,16 @@ pub async fn connect(settings: &Settings) -> Result<Backends> {
 /// # Errors
 /// As [`connect`].
 pub async fn connect_one(name: &str, settings: &BackendSettings) -> Result<BackendAlias> {
-    let backend: Arc<dyn TaskBackend> = match settings.backend.as_str() {
-        "dummy" => Arc::new(DummyBackend::new()),
-        "immediate" => Arc::new(ImmediateBackend::new().with_limits(settings.limits)),
-        #[cfg(feature = "sqlite")]
-        "sqlite" => {
-            let options = sqlite_options(settings)?;
-            let place = format!("backend `{name}`");
-            Arc::new(
-                crate::SqliteBackend::open(options)
-                    .await
-                    .map_err(|error| error.at(place))?,
-            )
-        }
-        other => {
-            let message =
-                format!("the alias `{name}` asks for backend `{other}`, which this build does not have");
-            return Err(Error::new(ErrorKind::InvalidBackend, message)
-                .at(settings.place.clone())
-                .hint(suggest_one_of(other, KINDS.iter().copied())));
-        }
-    };
+    open(name, settings, &kinds()?).await
+}
+
+async fn open(name: &str, settings: &BackendSettings, kinds: &BackendKinds) -> Result<BackendAlias> {
+    let kind = kinds
+        .require(&settings.backend)
+        .map_err(|error| error.at(format!("alias `{name}`")).at(settings.place.clone()))?;
     Ok(BackendAlias::new(
         name,
-        backend,
+        kind.open(name, settings).await?,
         settings.queues.iter().cloned(),
         settings.limits,
     ))
@@ -83,11 +115,12 @@ pub async fn connect_one(name: &str, settings: &BackendSettings) -> Result<Backe
 /// What the settings of an SQLite alias say.
 ///
 /// # Errors
-/// [`ErrorKind::Settings`] for a missing or wrong `url` and an unknown `synchronous`.
+/// [`ErrorKind::Settings`] for a missing or wrong `url` and an unknown `synchronous` or option.
 #[cfg(feature = "sqlite")]
 pub fn sqlite_options(settings: &BackendSettings) -> Result<crate::SqliteOptions> {
     use crate::Synchronous;
 
+    settings.check_options(&[])?;
     let url = settings.url.as_deref().ok_or_else(|| {
         Error::new(ErrorKind::Settings, "an SQLite backend needs a `url`")
             .at(settings.place.clone())

@@ -37,7 +37,7 @@ pub mod transaction;
 
 #[cfg(feature = "sqlite")]
 pub use connect::sqlite_options;
-pub use connect::{connect, connect_one, init, init_with};
+pub use connect::{connect, connect_one, connect_with, init, init_with, kinds};
 pub use dummy::DummyBackend;
 pub use immediate::ImmediateBackend;
 #[cfg(feature = "sqlite")]

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod aliases;
+pub mod kinds;
 pub mod queue;
 
 use std::any::Any;

@@ -26,7 +26,7 @@
 //! - Enqueue: [`TaskCall`], [`TaskOptions`], [`Backends`], [`Settings`].
 //! - Look up: [`TaskResult`], [`TaskRecord`], [`TaskStatus`], [`TaskFailure`].
 //! - Run: [`TaskContext`], [`execute()`], [`RetryPolicy`], [`signals`].
-//! - Keep: [`TaskBackend`], [`TaskQueue`], [`TaskAdmin`].
+//! - Keep: [`TaskBackend`], [`TaskQueue`], [`TaskAdmin`], [`BackendKinds`], [`backend_kind!`].
 
 // The macros name this crate by its full path, also inside of it.
 #[allow(unused_extern_crates, reason = "used by what the macros expand to")]
@@ -61,6 +61,7 @@ mod task;
 
 pub use backend::admin::{Count, Filter, Page, PruneRule, TaskAdmin, TaskPage, WorkerRecord};
 pub use backend::aliases::{BackendAlias, Backends, DEFAULT_ALIAS};
+pub use backend::kinds::{BackendKind, BackendKinds, OpenBackend};
 pub use backend::queue::{
     Claim, ClaimRequest, Claimed, Finish, GivenBack, Lease, Outcome, Progress, QueueSelection, Renewal,
     Rescued, TaskQueue, Wake, WorkerInfo, WorkerKey,

@@ -11,6 +11,7 @@ pub use inventory;
 pub use serde;
 
 pub use crate::arguments::{StoredObject, TaskArgument, TaskArguments, read_arguments, required};
+pub use crate::backend::kinds::RegisteredKind;
 pub use crate::entry::RunFuture;
 pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
