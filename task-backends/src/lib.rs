@@ -38,7 +38,7 @@ pub mod transaction;
 #[cfg(feature = "sqlite")]
 pub use connect::sqlite_options;
 pub use connect::{connect, connect_one, connect_with, init, init_with, kinds};
-pub use dummy::DummyBackend;
+pub use dummy::{DummyBackend, Enqueued, EnqueuedCall};
 pub use immediate::ImmediateBackend;
 #[cfg(feature = "sqlite")]
 pub use sql::{Migration, SqliteBackend, SqliteOptions, Synchronous};

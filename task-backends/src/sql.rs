@@ -40,6 +40,8 @@ use task_core::{
     TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
 };
 
+use tempfile::TempDir;
+
 pub use open::{SqliteOptions, Synchronous};
 pub use schema::Migration;
 
@@ -60,6 +62,8 @@ pub struct SqliteBackend {
     lanes: Arc<Lanes>,
     watch: Watch,
     looking: Mutex<Option<Looking>>,
+    /// Last: a temporary folder is removed when nobody works in it any more.
+    _folder: Option<Arc<TempDir>>,
 }
 
 impl SqliteBackend {
@@ -99,7 +103,28 @@ impl SqliteBackend {
             lanes,
             watch,
             looking: Mutex::new(Some(looking)),
+            _folder: options.folder,
         })
+    }
+
+    /// A store for one test: a new file in a folder of its own, which is removed when the
+    /// backend is dropped. For a clock that the test moves, or a second backend on the same
+    /// file, see [`SqliteOptions::temporary`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use task_backends::SqliteBackend;
+    /// # use task_core::Backends;
+    /// # async fn example() -> task_core::Result<()> {
+    /// let backends = Backends::single(Arc::new(SqliteBackend::temporary().await?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`SqliteBackend::open`]; [`ErrorKind::Unavailable`] when the folder cannot be made.
+    pub async fn temporary() -> Result<Self> {
+        Self::open(SqliteOptions::temporary()?).await
     }
 
     /// The steps that [`SqliteBackend::open`] would take on this file, without taking

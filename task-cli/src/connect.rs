@@ -38,6 +38,7 @@ pub(crate) async fn open(
     if settings.backend == IMMEDIATE
         && let Ok(registry) = session.registry()
     {
+        settings.check_options(&[])?;
         let backend = ImmediateBackend::new()
             .with_limits(settings.limits)
             .with_registry(registry.clone());

@@ -19,7 +19,8 @@ pub enum ErrorKind {
     InvalidBackend,
     /// `tasks.toml` or an environment variable says something that cannot be understood.
     Settings,
-    /// The registry is wrong: no task at all, or two tasks of one name.
+    /// The registry is wrong: no task at all, two tasks of one name, two kinds of backend of
+    /// one name.
     Registry,
     /// There is no such task result.
     NotFound,

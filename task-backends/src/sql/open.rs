@@ -1,6 +1,7 @@
 //! Opening an SQLite file: where it is, how durable it is, how connections are set up.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -8,6 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use task_core::{Clock, Error, ErrorKind, Result};
+use tempfile::TempDir;
 
 use super::error::from_sqlx;
 
@@ -38,6 +40,8 @@ pub struct SqliteOptions {
     pub(crate) synchronous: Synchronous,
     pub(crate) clock: Clock,
     pub(crate) create: bool,
+    /// The folder of the file, when it goes with the last who uses it.
+    pub(crate) folder: Option<Arc<TempDir>>,
 }
 
 impl SqliteOptions {
@@ -48,7 +52,32 @@ impl SqliteOptions {
             synchronous: Synchronous::Normal,
             clock: Clock::system(),
             create: true,
+            folder: None,
         }
+    }
+
+    /// A new file in a new folder of its own, which is removed with the last of these options,
+    /// their clones and the backends opened with them: a store for one test.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the folder cannot be made.
+    pub fn temporary() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("tasks-")
+            .tempdir()
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "cannot make a folder for a temporary store",
+                )
+                .at(std::env::temp_dir().display().to_string())
+                .because(error)
+            })?;
+        let path = folder.path().join("tasks.db");
+        Ok(Self {
+            folder: Some(Arc::new(folder)),
+            ..Self::new(path)
+        })
     }
 
     /// The file of a URL: `sqlite://tasks.db` or `sqlite:tasks.db` from `folder`,

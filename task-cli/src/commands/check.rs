@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use task_backends::DummyBackend;
 use task_core::{
-    BackendAlias, BackendSettings, Capabilities, Error, ErrorKind, NewTask, Result, Settings, TaskEntry,
-    TaskId,
+    BackendAlias, BackendKind, BackendSettings, Capabilities, Error, ErrorKind, NewTask, Result, Settings,
+    TaskEntry, TaskId,
 };
 
 use super::migrate::Plan;
@@ -22,6 +22,9 @@ use crate::table::{Cell, Colour, Column, Table};
 pub(super) async fn check(args: &CheckArgs, session: &Session<'_>) -> Result<Exit, Trouble> {
     let output = session.output(args.form.json);
     let mut report = Report::default();
+    if let Some(kinds) = report.keep(task_backends::kinds()) {
+        report.kinds = kinds.iter().map(BackendKind::name).collect();
+    }
     if let Some(settings) = report.keep(Settings::load()) {
         report.file = settings.file.as_ref().map(|file| file.display().to_string());
         for (alias, settings) in &settings.backends {
@@ -141,6 +144,8 @@ fn stand_in(name: &str, settings: &BackendSettings) -> BackendAlias {
 #[derive(Default)]
 struct Report {
     file: Option<String>,
+    /// The kinds of backend that settings may name.
+    kinds: Vec<&'static str>,
     backends: Vec<Checked>,
     warnings: Vec<String>,
     problems: Vec<Error>,
@@ -193,7 +198,11 @@ impl Report {
             None if self.backends.is_empty() => "not understood",
             None => "no file, defaults and environment",
         };
-        output.fields(&[("settings", file.to_owned()), ("tasks", tasks)])?;
+        output.fields(&[
+            ("settings", file.to_owned()),
+            ("tasks", tasks),
+            ("kinds", self.kinds.join(", ")),
+        ])?;
         if !self.backends.is_empty() {
             output.line("")?;
             output.table(&self.table())?;
@@ -247,6 +256,7 @@ impl Report {
         json!({
             "ok": self.problems.is_empty(),
             "settings": self.file,
+            "kinds": self.kinds,
             "tasks": registry.map(|registry| registry.len()),
             "crates": registry.map(|registry| registry.by_crate()),
             "backends": self.backends.iter().map(Checked::document).collect::<Vec<_>>(),
