@@ -36,6 +36,11 @@ impl Clock {
         Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether it only goes when it is moved.
+    pub const fn is_manual(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Moves a manual clock forward; does nothing to the machine's clock.
     pub fn advance(&self, by: Duration) {
         if let Some(manual) = &self.0 {

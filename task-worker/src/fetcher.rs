@@ -112,8 +112,9 @@ impl Fetcher {
         })
     }
 
-    /// Works until there is nothing left to do.
-    pub(crate) async fn run(mut self, shutdown: Shutdown) -> Summary {
+    /// Works until there is nothing left to do; says what was done, and in how long the next
+    /// scheduled task is due.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) -> (Summary, Option<Duration>) {
         let mut phases = shutdown.watch();
         let slots = self.slots.clone();
         // Two things may be under way with the store: what ended, and what comes next. A
@@ -182,7 +183,7 @@ impl Fetcher {
             self.runner.leave(self.key).await;
         }
         self.summary.started = self.slots.load().started;
-        self.summary
+        (self.summary, self.next_due)
     }
 
     /// What to tell the store next.

@@ -24,11 +24,14 @@
 //! # }
 //! ```
 //!
+//! A test runs what waits in its own process with [`drain()`].
+//!
 //! Its parts, each in the file of its name: the `fetcher` is the one loop that decides,
 //! the `executor` runs one task, the `heartbeat` keeps the lease, the `rescuer` looks
 //! after others, `shutdown` ends it all.
 
 mod backlog;
+mod drain;
 mod errand;
 mod executor;
 mod fetcher;
@@ -41,6 +44,7 @@ mod shutdown;
 mod slots;
 mod worker;
 
+pub use drain::{Drain, Drained, drain};
 pub use shutdown::Shutdown;
 pub use task_core::__private::worker;
 pub use worker::{Summary, Worker, WorkerOptions};

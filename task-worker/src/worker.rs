@@ -84,6 +84,18 @@ pub struct Summary {
     pub given_back: u64,
 }
 
+impl Summary {
+    /// Counts what another worker did as well.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.started += other.started;
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.retried += other.retried;
+        self.canceled += other.canceled;
+        self.given_back += other.given_back;
+    }
+}
+
 /// Runs the tasks of one backend.
 #[derive(Debug)]
 pub struct Worker {
@@ -145,6 +157,12 @@ impl Worker {
     /// # Errors
     /// What keeps it from starting: a living worker of the same name, a store that refuses.
     pub async fn run(self, shutdown: Shutdown) -> Result<Summary> {
+        Ok(self.run_to_end(shutdown).await?.0)
+    }
+
+    /// As [`Worker::run`]; besides, in how long the next scheduled task is due, as far as the
+    /// worker knew when it last asked.
+    pub(crate) async fn run_to_end(self, shutdown: Shutdown) -> Result<(Summary, Option<Duration>)> {
         let info = WorkerInfo {
             id: self.options.id.clone(),
             host: host_name(),
@@ -166,13 +184,13 @@ impl Worker {
         let mut working = JoinSet::new();
         working.spawn(fetcher.run(shutdown));
         let ended = || Error::new(ErrorKind::State, "the worker was ended with its runtime");
-        let summary = working
+        let (summary, next_due) = working
             .join_next()
             .await
             .ok_or_else(ended)?
             .map_err(|error| ended().because(error))?;
         tracing::info!(?summary, "worker ended");
-        Ok(summary)
+        Ok((summary, next_due))
     }
 }
 
