@@ -11,6 +11,9 @@
 //! capacity = 1000      # default 100000
 //! ```
 //!
+//! A task whose [metadata](task_core::metadata) says `"forget": true` is forgotten once it was
+//! successful: an application tells its backend what only the two of them understand.
+//!
 //! - This file: what it is called, what it can do, and the application's face.
 //! - `state`: the tasks, and every change of them, as plain functions over plain data.
 //! - `worker`, `operator`: the other two faces, each a few lines for each method.

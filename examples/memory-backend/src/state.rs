@@ -266,6 +266,9 @@ impl State {
             Outcome::Succeeded(value) => {
                 kept.record.return_value = Some(value.clone());
                 kept.end(TaskStatus::Successful, finish.ended_at);
+                if is_forgettable(&kept.record) {
+                    self.forget(finish.lease.id());
+                }
             }
             Outcome::Canceled(_) => kept.end(TaskStatus::Canceled, finish.ended_at),
             Outcome::Retry(..) | Outcome::Failed(_) if kept.is_unwanted => {
@@ -354,6 +357,12 @@ impl State {
     }
 }
 
+/// Whether nobody will ask what came of it: so says the application with `"forget": true` in the
+/// task's metadata, which it may set where the task is defined or for one call.
+fn is_forgettable(record: &TaskRecord) -> bool {
+    record.metadata().get("forget") == Some(&true.into())
+}
+
 /// The first of a lease's keys is the number of its task.
 pub(crate) fn number_of(keys: [i64; 3]) -> u64 {
     u64::try_from(keys[0]).unwrap_or(0)
@@ -363,9 +372,9 @@ pub(crate) fn number_of(keys: [i64; 3]) -> u64 {
 fn lost(worker: &str, losses: u32, max_lost: u32) -> TaskFailure {
     let mut message = format!("the worker `{worker}` was lost while it ran the task");
     if max_lost == 0 {
-        message += "; it runs at most once (max_lost = 0)";
+        message += ", which may not run twice (max_lost = 0)";
     } else if losses > max_lost {
-        message += &format!("; that was the loss of a worker number {losses}, and max_lost is {max_lost}");
+        message += &format!("; {losses} were lost, and max_lost is {max_lost}");
     }
     TaskFailure::new(FailureKind::WorkerLost, message)
 }

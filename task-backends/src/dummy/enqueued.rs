@@ -89,7 +89,7 @@ impl<T: Task> Enqueued<T> {
         })
     }
 
-    /// Only calls with a record like this: due time, number of attempts, state, anything else.
+    /// Only calls with a record like this: due time, metadata, state, anything else.
     pub fn with_record(self, condition: impl Fn(&TaskRecord) -> bool) -> Self {
         self.keep("with such a record".to_owned(), |call| condition(&call.record))
     }
@@ -227,6 +227,9 @@ fn line(record: &TaskRecord) -> String {
     );
     if let Some(due) = record.run_after {
         let _ = write!(text, " run_after={due}");
+    }
+    if let Some(metadata) = &record.metadata {
+        let _ = write!(text, " metadata={metadata}");
     }
     if record.status != task_core::TaskStatus::Ready {
         let _ = write!(text, " {}", record.status);
