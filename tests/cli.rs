@@ -7,6 +7,8 @@ mod system;
 mod change;
 #[path = "cli/enqueue.rs"]
 mod enqueue;
+#[path = "cli/kinds.rs"]
+mod kinds;
 #[path = "cli/look.rs"]
 mod look;
 #[path = "cli/settings.rs"]

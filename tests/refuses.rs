@@ -5,6 +5,7 @@ mod system;
 use system::{Site, said_by};
 
 const FORGETFUL: &str = env!("CARGO_BIN_EXE_forgetful_worker");
+const USURPING: &str = env!("CARGO_BIN_EXE_usurping_worker");
 const DOUBLED: &str = env!("CARGO_BIN_EXE_doubled_worker");
 
 async fn run(site: &Site, program: &str, arguments: &[&str]) -> system::Said {
@@ -69,4 +70,27 @@ async fn a_worker_with_two_tasks_of_one_name_names_both_places() {
             .complains(&places);
     }
     run(&site, DOUBLED, &["list"]).await.exits_with(0);
+}
+
+#[tokio::test]
+async fn a_worker_with_a_kind_of_backend_under_a_built_in_name_names_both_places() {
+    let site = Site::new();
+    let places = [
+        "`sqlite`",
+        "task-backends/src/connect.rs:",
+        "usurping_worker.rs:6",
+        "another name",
+    ];
+    for arguments in [
+        &["run"][..],
+        &["counts"],
+        &["check"],
+        &["enqueue", "conformance::nothing"],
+    ] {
+        run(&site, USURPING, arguments)
+            .await
+            .exits_with(6)
+            .complains(&places);
+    }
+    assert!(!site.file().exists(), "nothing was opened");
 }

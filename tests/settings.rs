@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use conformance::tasks::{echo, report};
-use task_backends::{SqliteBackend, SqliteOptions, connect, init_with};
-use task_core::{Backends, ErrorKind, Settings, TaskBackend as _, backend, queue};
+use task_backends::{DummyBackend, SqliteBackend, SqliteOptions, connect, connect_with, init_with, kinds};
+use task_core::{
+    BackendKind, BackendSettings, Backends, ErrorKind, Settings, TaskBackend as _, backend, queue,
+};
 use tempfile::TempDir;
 
 /// A folder with this settings file, and the environment that names it.
@@ -168,6 +170,47 @@ async fn a_store_without_a_place_or_with_a_wrong_key_is_told_with_its_line() {
         assert_eq!(kind, ErrorKind::Settings, "{told}");
         assert!(told.contains(expected) && told.contains("tasks.toml:2"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_built_in_backend_refuses_options_it_does_not_have_with_their_line() {
+    for kind in ["dummy", "immediate", "sqlite"] {
+        let text =
+            format!("[default]\nbackend = \"{kind}\"\nurl = \"sqlite:a.db\"\n[default.options]\npool = 5\n");
+        let (error, told) = refused(&text).await;
+        assert_eq!(error, ErrorKind::Settings, "{told}");
+        let expected = format!("a backend of the kind `{kind}` has no options");
+        assert!(told.contains("`pool`") && told.contains(&expected), "{told}");
+        assert!(told.contains("tasks.toml:5"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_the_program_adds_by_hand_is_opened_by_its_name() {
+    async fn open(alias: &str, settings: &BackendSettings) -> task_core::Result<DummyBackend> {
+        assert_eq!((alias, settings.option::<u32>("size")?), ("default", Some(5)));
+        Ok(DummyBackend::new())
+    }
+    let (_folder, environment) = written("[default]\nbackend = \"own\"\n[default.options]\nsize = 5\n");
+    let settings = Settings::load_from(&environment).expect("well-formed settings");
+    let mut kinds = kinds().expect("no two of one name");
+    kinds
+        .add(BackendKind::new("own", open))
+        .expect("the name is free");
+    let backends = connect_with(&settings, &kinds).await.expect("it opens");
+    let alias = backends.get("default").expect("it is in the file");
+    assert_eq!(alias.backend().kind(), "dummy");
+    assert_eq!(alias.queues().len(), 1, "the settings count as for any other");
+    let error = connect(&settings)
+        .await
+        .expect_err("only this program's list has it");
+    assert_eq!(error.kind(), ErrorKind::InvalidBackend);
+    let error = kinds.add(BackendKind::new("sqlite", open)).map(drop);
+    let text = error.expect_err("the name is taken").to_string();
+    assert!(
+        text.contains("task-backends/src/connect.rs:") && text.contains("settings.rs:"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
