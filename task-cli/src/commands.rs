@@ -14,12 +14,13 @@ mod tasks;
 mod wait;
 mod workers;
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use task_core::{Error, ErrorKind, Registry, Result, TaskId, TaskStatus};
 
 use crate::args::Action;
 use crate::exit::{Exit, Trouble, say};
-use crate::output::Output;
+use crate::output::{Output, object, raw};
 use crate::table::{Cell, Colour};
 
 /// What every command knows of the program it is part of.
@@ -152,14 +153,14 @@ fn status_cell(status: TaskStatus) -> Cell {
 /// What came of doing something to one task after the other.
 #[derive(Debug, Default)]
 struct Each {
-    done: Vec<Value>,
+    done: Vec<Box<RawValue>>,
     failed: Vec<Value>,
     exit: Option<Exit>,
 }
 
 impl Each {
     /// One was done; `line` says so to people.
-    fn done(&mut self, output: Output, document: Value, line: &str) -> Result<(), Trouble> {
+    fn done(&mut self, output: Output, document: Box<RawValue>, line: &str) -> Result<(), Trouble> {
         self.done.push(document);
         if output.is_json() {
             Ok(())
@@ -177,7 +178,10 @@ impl Each {
 
     fn settle(self, output: Output) -> Result<Exit, Trouble> {
         if output.is_json() {
-            output.json(&json!({ "tasks": self.done, "errors": self.failed }))?;
+            output.json(&object([
+                ("tasks", raw(&self.done)?),
+                ("errors", raw(&self.failed)?),
+            ])?)?;
         }
         Ok(self.exit.unwrap_or(Exit::Done))
     }

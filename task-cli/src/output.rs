@@ -1,10 +1,13 @@
 //! Where results go: standard output, as text for people or as JSON for programs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::exit::{Trouble, say};
 use crate::table::{Screen, Table};
@@ -47,7 +50,7 @@ impl Output {
     }
 
     /// Prints one JSON document.
-    pub(crate) fn json(&self, document: &Value) -> Result<(), Trouble> {
+    pub(crate) fn json(&self, document: &impl Display) -> Result<(), Trouble> {
         print(&format!("{document}\n"))
     }
 
@@ -72,6 +75,17 @@ impl Output {
             say(&format!("hint: {line}"));
         }
     }
+}
+
+/// A document of these parts, each kept to the letter: a [`serde_json::Value`] would round
+/// the large numbers in a task.
+pub(crate) fn object<const PARTS: usize>(parts: [(&str, Box<RawValue>); PARTS]) -> io::Result<Box<RawValue>> {
+    raw(&BTreeMap::from(parts))
+}
+
+/// A part of a document.
+pub(crate) fn raw(part: &(impl Serialize + ?Sized)) -> io::Result<Box<RawValue>> {
+    Ok(serde_json::value::to_raw_value(part)?)
 }
 
 fn print(text: &str) -> Result<(), Trouble> {

@@ -7,12 +7,15 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::{NewTask, RetryPolicy, TaskId, TaskRecord, TaskStatus};
+use crate::{Limits, NewTask, RetryPolicy, TaskId, TaskRecord, TaskStatus};
 
 /// Handed to a task that asks for it with `takes_context`: which attempt this is, and
 /// whether somebody wants it to end.
 #[derive(Clone)]
-pub struct TaskContext(Arc<Inner>);
+pub struct TaskContext {
+    inner: Arc<Inner>,
+    result_bytes: usize,
+}
 
 struct Inner {
     record: TaskRecord,
@@ -26,11 +29,27 @@ impl TaskContext {
     ///
     /// `record` is the task as it runs: status `RUNNING`, this attempt counted.
     pub fn new(record: TaskRecord, worker_id: impl Into<Arc<str>>, cancellation: CancellationToken) -> Self {
-        Self(Arc::new(Inner {
-            record,
-            worker_id: worker_id.into(),
-            cancellation,
-        }))
+        Self {
+            inner: Arc::new(Inner {
+                record,
+                worker_id: worker_id.into(),
+                cancellation,
+            }),
+            result_bytes: Limits::DEFAULT.result_bytes,
+        }
+    }
+
+    /// The same, for an attempt that may return so much.
+    pub(crate) fn limited(self, limits: Limits) -> Self {
+        Self {
+            result_bytes: limits.result_bytes,
+            ..self
+        }
+    }
+
+    /// How many bytes of JSON it may return.
+    pub(crate) fn result_bytes(&self) -> usize {
+        self.result_bytes
     }
 
     /// A context for calling a task function directly: first attempt, no store behind it.
@@ -55,38 +74,38 @@ impl TaskContext {
 
     /// The identity of the task.
     pub fn task_id(&self) -> TaskId {
-        self.0.record.id
+        self.inner.record.id
     }
 
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
-        self.0.record.attempts
+        self.inner.record.attempts
     }
 
     /// The task as it stood when this attempt began: status `RUNNING`.
     pub fn record(&self) -> &TaskRecord {
-        &self.0.record
+        &self.inner.record
     }
 
     /// What the application says about the task, by name. See [`metadata`](crate::metadata).
     pub fn metadata(&self) -> Map<String, Value> {
-        self.0.record.metadata()
+        self.inner.record.metadata()
     }
 
     /// Who runs it.
     pub fn worker_id(&self) -> &str {
-        &self.0.worker_id
+        &self.inner.worker_id
     }
 
     /// Whether the task should end: somebody canceled it, its worker lost its lease, or
     /// the worker stops and its patience is over.
     pub fn is_canceled(&self) -> bool {
-        self.0.cancellation.is_cancelled()
+        self.inner.cancellation.is_cancelled()
     }
 
     /// Ends when the task should end. For `select!` beside the work.
     pub async fn canceled(&self) {
-        self.0.cancellation.cancelled().await;
+        self.inner.cancellation.cancelled().await;
     }
 }
 

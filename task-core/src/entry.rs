@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{RetryPolicy, TaskContext, TaskFailure};
+use crate::{RetryPolicy, TaskContext, TaskFailure, payload};
 
 /// A running attempt: ends with the return value as JSON, or with the failure.
 pub type RunFuture = Pin<Box<dyn Future<Output = Result<String, TaskFailure>> + Send>>;
@@ -37,6 +37,8 @@ pub struct TaskEntry {
     pub(crate) metadata: &'static str,
     pub(crate) run: RunFunction,
     pub(crate) check: Option<CheckFunction>,
+    /// What it returns was checked while it was written.
+    pub(crate) is_generated: bool,
 }
 
 impl TaskEntry {
@@ -58,12 +60,21 @@ impl TaskEntry {
             metadata: "",
             run,
             check: None,
+            is_generated: false,
         }
     }
 
     /// How to tell whether arguments fit without running the task.
     pub const fn checked_by(mut self, check: CheckFunction) -> Self {
         self.check = Some(check);
+        self
+    }
+
+    /// For `#[task]`: as [`TaskEntry::checked_by`], and what is returned needs no second look.
+    #[doc(hidden)]
+    pub const fn generated(mut self, check: CheckFunction) -> Self {
+        self.check = Some(check);
+        self.is_generated = true;
         self
     }
 
@@ -136,12 +147,14 @@ impl TaskEntry {
         self
     }
 
-    /// Whether this JSON text can be the arguments of the task. A task entered by hand
-    /// without [`TaskEntry::checked_by`] accepts everything here.
+    /// Whether this JSON text can be the arguments of the task: an object that every store
+    /// can keep and the task can read. A task entered by hand without
+    /// [`TaskEntry::checked_by`] is not asked whether it can.
     ///
     /// # Errors
     /// The failure that an attempt with these arguments would have.
     pub fn check_arguments(&self, json: &str) -> Result<(), TaskFailure> {
+        payload::check_text(json, self.name)?;
         self.check.map_or(Ok(()), |check| check(json))
     }
 

@@ -24,7 +24,8 @@ pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
 /// - Canceled: the future has [`CANCEL_GRACE`] to end by itself if it takes its
 ///   context, is dropped after that, and the attempt is [`FailureKind::Canceled`] unless
 ///   it ended with a value.
-/// - A value that is too large or no JSON: [`FailureKind::ReturnValue`].
+/// - A value that is too large or cannot be stored: [`FailureKind::ReturnValue`].
+/// - The texts of a failure are cut at [`TaskFailure::MAX_TEXT_BYTES`].
 ///
 /// Code on the blocking pool cannot be dropped: its thread goes on to its end, and
 /// what it returns is thrown away.
@@ -37,6 +38,22 @@ pub async fn execute(
     context: TaskContext,
     cancellation: &CancellationToken,
     limits: Limits,
+) -> Result<String, TaskFailure> {
+    let outcome = attempt(entry, arguments, context.limited(limits), cancellation).await;
+    let checked = match outcome {
+        Ok(value) if entry.is_generated => Ok(value),
+        Ok(value) => payload::check_result(value, limits),
+        Err(failure) => Err(failure),
+    };
+    // Whoever wrote the failure may have filled it in by hand.
+    checked.map_err(TaskFailure::storable)
+}
+
+async fn attempt(
+    entry: &TaskEntry,
+    arguments: &str,
+    context: TaskContext,
+    cancellation: &CancellationToken,
 ) -> Result<String, TaskFailure> {
     let timeout = context.record().policy.timeout();
     let started = panic::catch(|| (entry.run)(arguments, context))?;
@@ -58,8 +75,7 @@ pub async fn execute(
             }),
         }
     };
-    let value = until_canceled(entry, limited, cancellation).await?;
-    payload::check_result(value, limits)
+    until_canceled(entry, limited, cancellation).await
 }
 
 /// The attempt's own end, or that of the patience with it after it was canceled.
@@ -103,7 +119,7 @@ mod tests {
     use crate::__private::{RunFuture, encode, run_blocking};
 
     fn returns(_: &str, _: TaskContext) -> RunFuture {
-        Box::pin(async { encode(&42) })
+        Box::pin(async { encode(&42, 16) })
     }
     fn panics(_: &str, _: TaskContext) -> RunFuture {
         Box::pin(async { panic!("out of cheese") })
@@ -112,7 +128,7 @@ mod tests {
         Box::pin(async {
             run_blocking(|| -> u8 { panic!("out of {}", "cheese") })
                 .await
-                .and_then(|n| encode(&n))
+                .and_then(|n| encode(&n, 16))
         })
     }
     fn panics_while_decoding(_: &str, _: TaskContext) -> RunFuture {
@@ -124,7 +140,7 @@ mod tests {
     fn ends_when_told(_: &str, context: TaskContext) -> RunFuture {
         Box::pin(async move {
             context.canceled().await;
-            encode("tidied up")
+            encode("tidied up", 16)
         })
     }
 
@@ -197,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn a_value_over_the_limit_is_a_failure() {
         fn long(_: &str, _: TaskContext) -> RunFuture {
-            Box::pin(async { encode("seventeen letters") })
+            Box::pin(async { encode("seventeen letters", 100) })
         }
         let failure = run(TaskEntry::new("t", long), false).await.expect_err("too long");
         assert_eq!(failure.kind, FailureKind::ReturnValue);

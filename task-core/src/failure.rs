@@ -5,11 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest message, source or location that is kept, in bytes. The rest is cut off with a note.
-pub const MAX_TEXT_BYTES: usize = 16 * 1024;
-
-/// The most sources of one error that are kept.
-pub const MAX_SOURCES: usize = 32;
+/// What stands for U+0000, which PostgreSQL keeps in no text: the picture of it, `␀`.
+const NUL_PICTURE: &str = "\u{2400}";
 
 /// The reason an attempt ended without a return value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,7 +39,11 @@ impl FailureKind {
     }
 }
 
-/// Why one attempt failed, as data.
+/// Why one attempt failed, as data that every store can keep.
+///
+/// Each text has at most [`TaskFailure::MAX_TEXT_BYTES`]: of a longer one the beginning is
+/// kept, with a note of how long it was. In place of U+0000 stands `␀` (U+2400). What a task
+/// fills into the fields by hand is treated the same when its attempt ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFailure {
     /// The reason.
@@ -61,12 +62,19 @@ pub struct TaskFailure {
 }
 
 impl TaskFailure {
+    /// The longest message, type, source or location that is kept, in bytes, the note
+    /// about what was cut included.
+    pub const MAX_TEXT_BYTES: usize = 16 * 1024;
+
+    /// The most sources of one error that are kept.
+    pub const MAX_SOURCES: usize = 32;
+
     /// A failure of this kind with one sentence.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             error_type: String::new(),
-            message: cut(message.into()),
+            message: storable(message.into()),
             sources: Vec::new(),
             location: None,
         }
@@ -75,13 +83,13 @@ impl TaskFailure {
     /// The failure of a task that returned this error; its sources are kept.
     pub fn from_error<E: StdError + ?Sized>(error: &E, error_type: &str) -> Self {
         let mut failure = Self::new(FailureKind::Error, error.to_string());
-        failure.error_type = error_type.to_owned();
+        failure.error_type = storable(error_type.to_owned());
         let mut source = error.source();
         while let Some(error) = source {
-            if failure.sources.len() == MAX_SOURCES {
+            if failure.sources.len() == Self::MAX_SOURCES {
                 break;
             }
-            failure.sources.push(cut(error.to_string()));
+            failure.sources.push(storable(error.to_string()));
             source = error.source();
         }
         failure
@@ -90,14 +98,24 @@ impl TaskFailure {
     /// Names the Rust type of the error.
     #[must_use]
     pub fn of_type(mut self, error_type: impl Into<String>) -> Self {
-        self.error_type = error_type.into();
+        self.error_type = storable(error_type.into());
         self
     }
 
     /// Says where it panicked.
     #[must_use]
     pub fn at(mut self, location: Option<String>) -> Self {
-        self.location = location;
+        self.location = location.map(storable);
+        self
+    }
+
+    /// The same with texts that every store can keep.
+    pub(crate) fn storable(mut self) -> Self {
+        self.error_type = storable(self.error_type);
+        self.message = storable(self.message);
+        self.sources.truncate(Self::MAX_SOURCES);
+        self.sources = self.sources.into_iter().map(storable).collect();
+        self.location = self.location.map(storable);
         self
     }
 }
@@ -118,16 +136,19 @@ impl fmt::Display for TaskFailure {
     }
 }
 
-/// The text, or its beginning with a note of how much there was.
-pub(crate) fn cut(mut text: String) -> String {
-    if text.len() > MAX_TEXT_BYTES {
-        let whole = text.len();
-        let mut end = MAX_TEXT_BYTES;
+/// The text without U+0000, or its beginning with a note of how much there was.
+fn storable(mut text: String) -> String {
+    if text.contains('\0') {
+        text = text.replace('\0', NUL_PICTURE);
+    }
+    if text.len() > TaskFailure::MAX_TEXT_BYTES {
+        let note = format!("… [cut, {} bytes in all]", text.len());
+        let mut end = TaskFailure::MAX_TEXT_BYTES - note.len();
         while !text.is_char_boundary(end) {
             end -= 1;
         }
         text.truncate(end);
-        text.push_str(&format!("… [cut, {whole} bytes in all]"));
+        text.push_str(&note);
     }
     text
 }
@@ -161,13 +182,35 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_cut_at_a_character_with_a_note() {
-        let failure = TaskFailure::new(FailureKind::Error, "ü".repeat(MAX_TEXT_BYTES));
-        assert!(failure.message.len() < MAX_TEXT_BYTES + 64);
-        assert!(
-            failure
-                .message
-                .ends_with(&format!("[cut, {} bytes in all]", 2 * MAX_TEXT_BYTES))
-        );
+    fn a_long_text_is_cut_at_a_character_with_a_note_and_only_once() {
+        let long = "ü".repeat(TaskFailure::MAX_TEXT_BYTES);
+        let mut failure = TaskFailure::new(FailureKind::Error, long.as_str())
+            .of_type(long.as_str())
+            .at(Some(long.clone()));
+        failure.sources = vec![long; 50];
+        let failure = failure.storable();
+        let texts = [&failure.message, &failure.error_type, &failure.sources[0]];
+        for text in texts.into_iter().chain(&failure.location) {
+            let room = TaskFailure::MAX_TEXT_BYTES - text.len();
+            assert!(room < 2, "{}", text.len());
+            let note = format!("ü… [cut, {} bytes in all]", 2 * TaskFailure::MAX_TEXT_BYTES);
+            assert!(text.ends_with(&note), "{}", &text[text.len() - 60..]);
+        }
+        assert_eq!(failure.sources.len(), TaskFailure::MAX_SOURCES);
+        assert_eq!(failure.clone().storable(), failure);
+    }
+
+    #[test]
+    fn in_place_of_u_0000_stands_its_picture() {
+        let failure = TaskFailure {
+            kind: FailureKind::Error,
+            error_type: "a\0".to_owned(),
+            message: "\0b".to_owned(),
+            sources: vec!["c\0d".to_owned()],
+            location: Some("\0".to_owned()),
+        };
+        let failure = failure.storable();
+        assert_eq!(failure.to_string(), "a␀: ␀b: c␀d (at ␀)");
+        assert_eq!(TaskFailure::new(FailureKind::Panic, "\0").message, "␀");
     }
 }

@@ -44,6 +44,7 @@ mod error;
 mod execute;
 mod failure;
 mod id;
+mod json;
 pub mod metadata;
 mod options;
 mod panic;
@@ -75,6 +76,7 @@ pub use execute::{CANCEL_GRACE, execute};
 pub use failure::{FailureKind, TaskFailure};
 pub use id::TaskId;
 pub use jiff::Timestamp;
+pub use json::MAX_JSON_DEPTH;
 pub use options::{
     LATEST_US, MAX_QUEUE_BYTES, PRIORITY_RANGE, Queue, RunAfter, TaskOptions, backend, priority, queue,
     run_after,

@@ -17,7 +17,7 @@ pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
 pub use crate::registry::Registered;
 pub use crate::task::{enqueue_many, get_result};
-use crate::{FailureKind, Task, TaskFailure, TaskOutput as _, panic};
+use crate::{FailureKind, Task, TaskContext, TaskFailure, TaskOutput as _, panic};
 pub use task_macros::worker;
 
 /// The queues of a crate that declares none: whatever name is given is checked later.
@@ -84,13 +84,18 @@ impl<T, E> ResultType for Result<T, E> {
     }
 }
 
-/// The return value of `T` as JSON. Asks for nothing that [`Task`] does not promise, so
+/// The return value of `T` as JSON of at most `limit` bytes. Asks for nothing that [`Task`] does not promise, so
 /// that a type that cannot be stored is told once, where the task is defined.
 ///
 /// # Errors
 /// The value cannot be written as JSON.
-pub fn encode_output<T: Task>(output: &T::Output) -> Result<String, TaskFailure> {
-    output.encode()
+pub fn encode_output<T: Task>(output: &T::Output, limit: usize) -> Result<String, TaskFailure> {
+    output.encode(limit)
+}
+
+/// How many bytes the return value of this attempt may have.
+pub fn result_limit(context: &TaskContext) -> usize {
+    context.result_bytes()
 }
 
 /// Compiles only for a future that may move between threads.

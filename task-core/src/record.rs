@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::{RetryPolicy, RunAfter, TaskFailure, TaskId, TaskStatus};
+use crate::{RetryPolicy, RunAfter, TaskFailure, TaskId, TaskStatus, json};
 
 /// A task on its way into a backend: checked, with its arguments as JSON.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,30 +122,99 @@ impl TaskRecord {
         serde_json::from_str(text).unwrap_or_default()
     }
 
-    /// The record as one JSON object, with arguments and return value in it as JSON.
-    pub fn to_json(&self) -> Value {
-        let raw = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-        let mut object = Map::new();
-        object.insert("id".into(), json!(self.id));
-        object.insert("name".into(), json!(&*self.name));
-        object.insert("status".into(), json!(self.status));
-        object.insert("queue".into(), json!(&*self.queue));
-        object.insert("priority".into(), json!(self.priority));
-        object.insert("run_after".into(), json!(self.run_after));
-        object.insert("enqueued_at".into(), json!(self.enqueued_at));
-        object.insert("started_at".into(), json!(self.started_at));
-        object.insert("last_attempted_at".into(), json!(self.last_attempted_at));
-        object.insert("finished_at".into(), json!(self.finished_at));
-        object.insert("attempts".into(), json!(self.attempts));
-        object.insert("max_attempts".into(), json!(self.policy.max_attempts));
-        object.insert("worker_ids".into(), json!(self.worker_ids));
-        object.insert("errors".into(), json!(self.errors));
-        object.insert("arguments".into(), raw(&self.arguments));
-        object.insert("metadata".into(), Value::Object(self.metadata()));
-        object.insert(
-            "return_value".into(),
-            self.return_value.as_deref().map_or(Value::Null, raw),
+    /// The record as one JSON object in one line, with arguments and return value in it as
+    /// they are stored: no digit of a number is lost.
+    pub fn to_json(&self) -> Box<RawValue> {
+        let document = Document {
+            id: self.id,
+            name: &self.name,
+            status: self.status,
+            queue: &self.queue,
+            priority: self.priority,
+            run_after: self.run_after,
+            enqueued_at: self.enqueued_at,
+            started_at: self.started_at,
+            last_attempted_at: self.last_attempted_at,
+            finished_at: self.finished_at,
+            attempts: self.attempts,
+            max_attempts: self.policy.max_attempts,
+            worker_ids: &self.worker_ids,
+            errors: &self.errors,
+            arguments: stored(&self.arguments),
+            metadata: stored(self.metadata.as_deref().unwrap_or("{}")),
+            return_value: self.return_value.as_deref().map(stored),
+        };
+        // Plain data: writing it cannot fail.
+        serde_json::value::to_raw_value(&document).unwrap_or_default()
+    }
+}
+
+/// A record as programs read it.
+#[derive(Serialize)]
+struct Document<'a> {
+    id: TaskId,
+    name: &'a str,
+    status: TaskStatus,
+    queue: &'a str,
+    priority: i32,
+    run_after: Option<Timestamp>,
+    enqueued_at: Timestamp,
+    started_at: Option<Timestamp>,
+    last_attempted_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    attempts: u32,
+    max_attempts: u32,
+    worker_ids: &'a [String],
+    errors: &'a [AttemptError],
+    arguments: Box<RawValue>,
+    metadata: Box<RawValue>,
+    return_value: Option<Box<RawValue>>,
+}
+
+/// A stored text as the JSON it is, or as a JSON text if it is none.
+fn stored(text: &str) -> Box<RawValue> {
+    RawValue::from_string(json::compact(text))
+        .or_else(|_| serde_json::value::to_raw_value(text))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Clock, TaskContext};
+
+    fn document(arguments: &str, value: Option<&str>) -> String {
+        let mut record = TaskContext::detached("shop::pay").record().clone();
+        record.enqueued_at = Clock::system().now();
+        record.arguments = arguments.into();
+        record.return_value = value.map(ToOwned::to_owned);
+        record.to_json().get().to_owned()
+    }
+
+    #[test]
+    fn numbers_in_a_document_keep_every_digit() {
+        let json = document(
+            r#"{"sum":123456789012345678901234567890,"rate":1.0}"#,
+            Some("1e2"),
         );
-        Value::Object(object)
+        assert!(
+            json.ends_with(
+                r#""arguments":{"sum":123456789012345678901234567890,"rate":1.0},"metadata":{},"return_value":1e2}"#
+            ),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn a_document_has_one_line_and_texts_keep_their_blanks() {
+        let json = document("{\n  \"a\": \"x \\\" : y\\\\\",\r\n\t\"b\": [1, 2]\n}\n", None);
+        assert!(
+            json.contains(r#""arguments":{"a":"x \" : y\\","b":[1,2]},"metadata":{},"return_value":null}"#),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn what_is_stored_and_no_json_is_shown_as_text() {
+        assert!(document("no {json", None).contains(r#""arguments":"no {json""#));
     }
 }

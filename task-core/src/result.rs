@@ -61,12 +61,16 @@ impl<T> TaskResult<T> {
         &self.record
     }
 
-    /// The arguments as JSON.
+    /// The arguments as JSON. A [`Value`] holds integers of 64 bits; of larger ones it keeps
+    /// the nearest float. The text with every digit is in the record.
     ///
     /// # Errors
     /// [`ErrorKind::Encoding`] when the stored text is not JSON.
     pub fn arguments(&self) -> Result<Value> {
-        payload::decode_result(&self.record.arguments, &self.record.name)
+        serde_json::from_str(&self.record.arguments).map_err(|error| {
+            let message = format!("the stored arguments of `{}` are not JSON", self.record.name);
+            Error::new(ErrorKind::Encoding, message).because(error)
+        })
     }
 
     /// Asks the backend again: status, times, attempts, errors, workers and return value.

@@ -30,17 +30,17 @@ pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {
     note = "derive `serde::Serialize` and `serde::Deserialize` for it; a task that has nothing to return returns `()`"
 )]
 pub trait TaskOutput {
-    /// The value as JSON.
+    /// The value as JSON of at most so many bytes.
     #[doc(hidden)]
-    fn encode(&self) -> Result<String, TaskFailure>;
+    fn encode(&self, limit: usize) -> Result<String, TaskFailure>;
 }
 
 // No supertraits, and not recommended: one sentence about the type rather than one for
 // each trait it lacks.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> TaskOutput for T {
-    fn encode(&self) -> Result<String, TaskFailure> {
-        payload::encode(self)
+    fn encode(&self, limit: usize) -> Result<String, TaskFailure> {
+        payload::encode(self, limit)
     }
 }
 
@@ -135,12 +135,12 @@ impl<T: Task> TaskCall<T> {
             queue: options.queue.as_deref().unwrap_or(entry.queue).into(),
             priority: options.priority.unwrap_or(entry.priority),
             run_after: options.run_after,
-            arguments: payload::encode_arguments(&self.arguments, entry.name)?.into(),
+            arguments: payload::encode_arguments(&self.arguments, alias.limits(), entry.name)?.into(),
             policy,
             metadata: metadata::of_call(entry, &options.metadata)
                 .map_err(|error| error.at(format!("task `{}`", entry.name)))?,
         };
-        alias.check(&task, entry)?;
+        alias.check_options(&task, entry)?;
         Ok(task)
     }
 }

@@ -7,6 +7,7 @@ use super::{Each, Session, ids};
 use crate::args::ManyArgs;
 use crate::connect;
 use crate::exit::{Exit, Trouble};
+use crate::output::raw;
 
 /// Asks for the end of each task; one that cannot be asked does not keep the others from it.
 pub(super) async fn cancel(args: &ManyArgs, session: &Session<'_>) -> Result<Exit, Trouble> {
@@ -20,7 +21,7 @@ pub(super) async fn cancel(args: &ManyArgs, session: &Session<'_>) -> Result<Exi
                     let (outcome, words) = describe(cancellation);
                     each.done(
                         output,
-                        json!({ "id": id, "outcome": outcome }),
+                        raw(&json!({ "id": id, "outcome": outcome }))?,
                         &format!("{id} {words}"),
                     )?;
                 }

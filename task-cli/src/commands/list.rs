@@ -1,12 +1,12 @@
 //! `list`: tasks, page by page.
 
-use serde_json::{Value, json};
 use task_core::{Filter, Page, TaskPage, TaskRecord, TaskStatus, Timestamp};
 
 use super::{Session, status_cell};
 use crate::args::ListArgs;
 use crate::exit::{Exit, Trouble};
 use crate::names::Names;
+use crate::output::{object, raw};
 use crate::table::{Cell, Column, Table};
 use crate::{connect, duration};
 
@@ -27,8 +27,8 @@ pub(super) async fn list(args: &ListArgs, session: &Session<'_>) -> Result<Exit,
     })
     .await?;
     if output.is_json() {
-        let tasks: Vec<Value> = page.tasks.iter().map(TaskRecord::to_json).collect();
-        output.json(&json!({ "tasks": tasks, "next": page.next }))?;
+        let tasks: Vec<_> = page.tasks.iter().map(TaskRecord::to_json).collect();
+        output.json(&object([("tasks", raw(&tasks)?), ("next", raw(&page.next)?)])?)?;
     } else if page.tasks.is_empty() {
         output.hint("there is no such task");
     } else {

@@ -14,7 +14,7 @@ pub(super) fn tasks(args: &TasksArgs, session: &Session<'_>) -> Result<Exit, Tro
     let output = session.output(args.form.json);
     let registry = session.registry()?;
     if output.is_json() {
-        output.json(&registry.iter().map(document).collect())?;
+        output.json(&registry.iter().map(document).collect::<Value>())?;
     } else if let Err(none) = session.tasks() {
         output.hint(none.message());
         output.hint(none.advice().unwrap_or_default());

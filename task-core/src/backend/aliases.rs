@@ -56,11 +56,18 @@ impl BackendAlias {
         self.limits
     }
 
-    /// Whether this backend accepts the task: what it can do, its queues, the size.
+    /// Whether this backend accepts a task that was made by hand: what it can do, its queues,
+    /// the arguments and their size.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidTask`] or [`ErrorKind::TooLarge`].
+    /// [`ErrorKind::InvalidTask`], [`ErrorKind::Encoding`] or [`ErrorKind::TooLarge`].
     pub fn check(&self, task: &NewTask, entry: &TaskEntry) -> Result<()> {
+        self.check_options(task, entry)?;
+        payload::check_arguments(&task.arguments, self.limits, &task.name)
+    }
+
+    /// The same for a task whose arguments were checked when they were written.
+    pub(crate) fn check_options(&self, task: &NewTask, entry: &TaskEntry) -> Result<()> {
         let can = self.backend.capabilities();
         let refuse = |message: String| {
             Err(Error::new(ErrorKind::InvalidTask, message)
@@ -76,8 +83,7 @@ impl BackendAlias {
             return refuse("the backend does not support run_after".to_owned());
         }
         self.check_queue(&task.queue)
-            .map_err(|error| error.at(format!("task `{}`", task.name)))?;
-        payload::check_arguments(&task.arguments, self.limits, &task.name)
+            .map_err(|error| error.at(format!("task `{}`", task.name)))
     }
 
     /// Whether this backend accepts the queue.

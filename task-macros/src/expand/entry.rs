@@ -19,7 +19,7 @@ pub(super) fn constant(task: &Task<'_>) -> TokenStream {
         const __TASK_ENTRY: #krate::TaskEntry =
             #krate::TaskEntry::new(#name, __task_run)
                 .located(#located)
-                .checked_by(#private::check_arguments::<#task_name>)
+                .generated(#private::check_arguments::<#task_name>)
                 #options;
     }
 }

@@ -12,6 +12,7 @@ use crate::signature::Output;
 struct Locals {
     arguments: Ident,
     context: Ident,
+    limit: Ident,
     output: Ident,
     error: Ident,
 }
@@ -22,6 +23,7 @@ impl Locals {
         Self {
             arguments: local("arguments"),
             context: local("context"),
+            limit: local("limit"),
             output: local("output"),
             error: local("error"),
         }
@@ -30,18 +32,12 @@ impl Locals {
 
 pub(super) fn function(task: &Task<'_>) -> TokenStream {
     let locals = Locals::new();
-    let (arguments, context) = (&locals.arguments, &locals.context);
+    let (arguments, context, limit) = (&locals.arguments, &locals.context, &locals.limit);
     let (name, krate, private) = (task.name(), task.krate(), task.private());
     let running = if task.shape.is_async {
         awaited(task, &locals)
     } else {
         on_the_blocking_pool(task, &locals)
-    };
-    // A task that does not take the context ends its life here.
-    let context = if task.shape.takes_context {
-        quote!(#context)
-    } else {
-        quote!(_)
     };
     let let_arguments = if task.shape.parameters.is_empty() {
         quote!(_)
@@ -54,6 +50,7 @@ pub(super) fn function(task: &Task<'_>) -> TokenStream {
                 ::core::result::Result::Ok(arguments) => arguments,
                 ::core::result::Result::Err(failure) => return #private::failed(failure),
             };
+            let #limit = #private::result_limit(&#context);
             #running
         }
     }
@@ -101,16 +98,17 @@ fn call(task: &Task<'_>, locals: &Locals) -> TokenStream {
 
 /// What the call left behind, as text or as failure.
 fn finish(task: &Task<'_>, locals: &Locals) -> TokenStream {
-    let (name, private, output) = (task.name(), task.private(), &locals.output);
+    let (name, private) = (task.name(), task.private());
+    let (output, limit) = (&locals.output, &locals.limit);
     match &task.shape.output {
-        Output::Unit | Output::Plain(_) => quote!(#private::encode_output::<#name>(&#output)),
+        Output::Unit | Output::Plain(_) => quote!(#private::encode_output::<#name>(&#output, #limit)),
         Output::Fallible { ty, error, .. } => {
             let result = into_result(task, ty);
             let failure = failure(task, *error, &locals.error);
             let error = &locals.error;
             quote! {
                 match #result(#output) {
-                    ::core::result::Result::Ok(value) => #private::encode_output::<#name>(&value),
+                    ::core::result::Result::Ok(value) => #private::encode_output::<#name>(&value, #limit),
                     ::core::result::Result::Err(#error) => #failure,
                 }
             }
