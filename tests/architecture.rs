@@ -51,6 +51,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bb8-redis", &["task-backends"]),
     ("axum", &["task-web"]),
     ("clap", &["task-cli", "xtask", "examples", "benches"]),
+    ("clap_complete", &["task-cli"]),
+    ("clap_mangen", &["task-cli"]),
     ("inventory", &["task-core"]),
     ("syn", &["task-macros"]),
     ("quote", &["task-macros"]),

@@ -9,6 +9,7 @@
 mod back;
 mod change;
 mod claim;
+mod damage;
 mod enqueue;
 mod error;
 mod finish;
@@ -35,9 +36,9 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, SqliteConnection};
 use task_core::{
-    Cancellation, Capabilities, Claim, ClaimRequest, Clock, Count, Error, ErrorKind, Filter, GivenBack,
-    NewTask, Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId, TaskPage,
-    TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
+    Cancellation, Capabilities, Claim, ClaimRequest, Clock, Count, Error, ErrorKind, Filter, Finish,
+    GivenBack, NewTask, Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId,
+    TaskPage, TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
 };
 
 use tempfile::TempDir;
@@ -49,6 +50,15 @@ use lanes::Lanes;
 use open::Opener;
 use watch::{Looking, Watch};
 use writer::{Transaction, Writer};
+
+/// The pauses before each try to end a damaged task. After the last one it waits, claimed, until
+/// its worker ends.
+const PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
 
 /// Tasks in an SQLite file: embedded, durable, shared by several processes of one machine.
 ///
@@ -174,6 +184,46 @@ impl SqliteBackend {
             .for_each(|record| signals::TASK_ENQUEUED.send(record));
         Ok(records)
     }
+
+    /// Sends `task_finished` for tasks that ended here without being run.
+    async fn announce(&self, ended: &[i64]) {
+        if ended.is_empty() || !signals::TASK_FINISHED.is_connected() {
+            return;
+        }
+        let records = async {
+            let mut reader = self.readers.acquire().await.map_err(error::from_sqlx)?;
+            record::of_seqs(&mut reader, &json::json(ended)?).await
+        };
+        match records.await {
+            Ok(records) => records
+                .iter()
+                .for_each(|(_, record)| signals::TASK_FINISHED.send(record)),
+            Err(error) => tracing::warn!(%error, "cannot announce tasks that ended"),
+        }
+    }
+
+    /// Ends claimed tasks that cannot be run.
+    async fn end_damaged(&self, ends: Vec<Finish>) {
+        let seqs: Vec<i64> = ends.iter().map(|end| end.lease.keys()[0]).collect();
+        let ends = Arc::new(Progress::new(ends, Vec::new()));
+        for pause in PAUSES {
+            tokio::time::sleep(pause).await;
+            let written = match finish::FinishWork::new(ends.clone()) {
+                Ok(work) => self.writer.run(work).await,
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(_) => {
+                    tracing::error!(
+                        tasks = seqs.len(),
+                        "what is stored about tasks is damaged: they end FAILED"
+                    );
+                    return self.announce(&seqs).await;
+                }
+                Err(error) => tracing::error!(%error, "cannot end tasks that are damaged"),
+            }
+        }
+    }
 }
 
 impl fmt::Debug for SqliteBackend {
@@ -211,7 +261,11 @@ impl TaskBackend for SqliteBackend {
     }
 
     async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
-        self.writer.run(change::CancelWork(id)).await
+        let (outcome, seq) = self.writer.run(change::CancelWork(id)).await?;
+        if outcome == Cancellation::Canceled {
+            self.announce(&[seq]).await;
+        }
+        Ok(outcome)
     }
 
     async fn changed(&self, timeout: Duration) {
@@ -247,11 +301,12 @@ impl TaskQueue for SqliteBackend {
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim> {
-        self.writer
-            .run(claim::ClaimWork(request.clone()))
-            .await?
-            .read(&self.readers)
-            .await
+        let taken = self.writer.run(claim::ClaimWork(request.clone())).await?;
+        let (claim, damaged) = taken.read(&self.readers).await?;
+        if !damaged.is_empty() {
+            self.end_damaged(damaged).await;
+        }
+        Ok(claim)
     }
 
     async fn finish(&self, progress: Arc<Progress>) -> Result<Vec<TaskId>> {
@@ -259,7 +314,9 @@ impl TaskQueue for SqliteBackend {
     }
 
     async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {
-        self.writer.run(back::GiveBackWork(tasks)).await
+        let ended = self.writer.run(back::GiveBackWork(tasks)).await?;
+        self.announce(&ended).await;
+        Ok(())
     }
 
     async fn renew(&self, worker: WorkerKey, lease: Duration) -> Result<Renewal> {
@@ -267,12 +324,13 @@ impl TaskQueue for SqliteBackend {
     }
 
     async fn rescue(&self, limit: usize) -> Result<Rescued> {
-        self.writer
-            .run(back::RescueWork {
-                limit,
-                asked_at: self.clock.now().as_microsecond(),
-            })
-            .await
+        let work = back::RescueWork {
+            limit,
+            asked_at: self.clock.now().as_microsecond(),
+        };
+        let (rescued, ended) = self.writer.run(work).await?;
+        self.announce(&ended).await;
+        Ok(rescued)
     }
 
     async fn wait(&self, since: Wake, timeout: Duration) -> Wake {

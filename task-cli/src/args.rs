@@ -5,11 +5,13 @@
 //! command: `TASK_PRUNE_QUEUE` is not `TASK_QUEUE`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use task_core::{DEFAULT_ALIAS, Page, RunAfter, TaskStatus};
 
 use crate::names::Names;
@@ -23,6 +25,9 @@ const MOST_PREFETCHED: u64 = 1_000_000;
 
 /// The most attempts of one task, as for `#[task]`.
 const MOST_ATTEMPTS: i64 = 1_000_000;
+
+/// The longest that a worker pauses before its first claim.
+const LONGEST_STARTUP_DELAY: Duration = Duration::from_secs(1);
 
 /// The longest name of a worker, in bytes.
 const MAX_WORKER_ID_BYTES: usize = 64;
@@ -87,6 +92,10 @@ pub(crate) enum Action {
     Counts(StoreArgs),
     /// The workers that are alive or have not been given up yet
     Workers(StoreArgs),
+    /// Print what makes a shell complete commands and flags
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -114,18 +123,46 @@ pub(crate) struct RunArgs {
     /// How often to look for tasks where nothing wakes the worker
     #[arg(long, env = "TASK_INTERVAL", value_name = "DURATION", default_value = "1s", value_parser = duration::parse_interval)]
     pub(crate) interval: Duration,
+    /// Claim at once; otherwise a worker first pauses for a random time of up to a second, or up to
+    /// --interval where that is shorter
+    #[arg(long, env = "TASK_NO_STARTUP_DELAY", action = ArgAction::SetTrue, value_parser = yes_or_no)]
+    pub(crate) no_startup_delay: bool,
     /// How long running tasks may go on after the first signal to stop
     #[arg(long, env = "TASK_STOP_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub(crate) stop_timeout: Duration,
     /// Run what is due, then end
     #[arg(long, env = "TASK_BATCH", action = ArgAction::SetTrue, value_parser = yes_or_no)]
     pub(crate) batch: bool,
+    /// Start again when this program's file was replaced: gives running tasks back, then runs the new
+    /// file with the same arguments
+    #[arg(long, env = "TASK_RELOAD", action = ArgAction::SetTrue, value_parser = yes_or_no,
+          overrides_with = "no_reload")]
+    reload: bool,
+    /// Do not start again, whatever TASK_RELOAD says
+    #[arg(long, overrides_with = "reload")]
+    no_reload: bool,
     /// End after this many tasks
     #[arg(long, env = "TASK_MAX_TASKS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_tasks: Option<u64>,
     /// The name of this worker, 1 to 64 bytes, unique among living workers [default: host-pid-random]
     #[arg(long, env = "TASK_WORKER_ID", value_name = "ID", value_parser = worker_id)]
     pub(crate) worker_id: Option<String>,
+}
+
+impl RunArgs {
+    /// Whether to start again when the program was replaced.
+    pub(crate) fn reload(&self) -> bool {
+        self.reload && !self.no_reload
+    }
+
+    /// The longest pause before the first claim.
+    pub(crate) fn startup_delay(&self) -> Duration {
+        if self.no_startup_delay || self.batch {
+            Duration::ZERO
+        } else {
+            self.interval.min(LONGEST_STARTUP_DELAY)
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -243,6 +280,20 @@ pub(crate) struct CheckArgs {
     pub(crate) form: FormArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell that reads them
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write a page for each command into this folder instead
+    #[arg(long, env = "TASK_MAN_DIR", value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
 /// What every command on a backend takes.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
@@ -308,7 +359,7 @@ fn blame_variable(mut error: clap::Error, arguments: &[OsString]) -> clap::Error
 }
 
 /// The command line as data. The help names environment variables, not what is in them.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     Cli::command().mut_subcommands(|command| command.mut_args(|arg| arg.hide_env_values(true)))
 }
 

@@ -2,9 +2,11 @@
 
 mod cancel;
 mod check;
+mod completions;
 mod counts;
 mod enqueue;
 mod list;
+mod man;
 mod migrate;
 mod prune;
 mod retry;
@@ -118,6 +120,8 @@ pub(crate) async fn act(action: &Action, session: &Session<'_>) -> Result<Exit, 
         Action::Check(args) => check::check(args, session).await,
         Action::Counts(args) => counts::counts(args, session).await,
         Action::Workers(args) => workers::workers(args, session).await,
+        Action::Completions(args) => completions::completions(args, session),
+        Action::Man(args) => man::man(args, session),
     }
 }
 

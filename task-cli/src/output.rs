@@ -89,8 +89,13 @@ pub(crate) fn raw(part: &(impl Serialize + ?Sized)) -> io::Result<Box<RawValue>>
 }
 
 fn print(text: &str) -> Result<(), Trouble> {
+    bytes(text.as_bytes())
+}
+
+/// Writes a document that is for neither people nor JSON.
+pub(crate) fn bytes(document: &[u8]) -> Result<(), Trouble> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(document)?;
     stdout.flush()?;
     Ok(())
 }

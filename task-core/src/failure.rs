@@ -29,6 +29,8 @@ pub enum FailureKind {
     Interrupted,
     /// Somebody asked for the task to end.
     Canceled,
+    /// What is stored about the task is damaged, so that it could not be run.
+    Damaged,
 }
 
 impl FailureKind {

@@ -41,6 +41,8 @@ pub(crate) enum Report {
     GaveBack,
     /// Something there may be to claim.
     Woken(Wake),
+    /// The pause before the first claim is over.
+    Rested,
 }
 
 /// Runs errands on one backend.
@@ -54,7 +56,7 @@ impl Runner {
         Self { alias }
     }
 
-    fn queue(&self) -> Result<&dyn TaskQueue> {
+    pub(crate) fn queue(&self) -> Result<&dyn TaskQueue> {
         self.alias.backend().queue().ok_or_else(|| {
             Error::new(
                 ErrorKind::Unsupported,
@@ -135,6 +137,22 @@ impl Runner {
         if let Err(error) = left {
             tracing::warn!(%error, "could not say goodbye; the lease runs out by itself");
         }
+    }
+}
+
+/// Does nothing for so long.
+pub(crate) fn pause(pause: Duration) -> Errand {
+    Box::pin(async move {
+        rest(pause).await;
+        Report::Rested
+    })
+}
+
+/// Waits for what is under way; `None` when nothing is.
+pub(crate) async fn end_of(errand: &mut Option<Errand>) -> Option<Report> {
+    match errand {
+        Some(errand) => Some(errand.await),
+        None => None,
     }
 }
 

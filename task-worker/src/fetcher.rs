@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, FailureKind, GivenBack, Progress, Registry, Result,
+    BackendAlias, Claim, ClaimRequest, ErrorKind, FailureKind, GivenBack, Progress, Registry, Result,
     TaskFailure, TaskId, TaskRecord, Wake, WorkerInfo, WorkerKey, signals,
 };
 use tokio::time::MissedTickBehavior;
 
-use crate::errand::{Errand, Report, Runner, Unwritten, pause_after};
+use crate::errand::{Errand, Report, Runner, Unwritten, end_of, pause, pause_after};
 use crate::executor::Executor;
 use crate::heartbeat::Pulse;
 use crate::helpers::Helpers;
@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a worker that was forced tries to give its tasks back.
 const FORCED_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long tasks may go on that were told to end because the worker makes way.
+const MAKING_WAY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A worker at work.
 pub(crate) struct Fetcher {
@@ -60,6 +63,8 @@ pub(crate) struct Fetcher {
     seen_waiting: Option<u64>,
 
     is_stopping: bool,
+    /// What is told to end goes back as it was.
+    makes_way: bool,
     summary: Summary,
 }
 
@@ -71,13 +76,8 @@ impl Fetcher {
         options: WorkerOptions,
         info: WorkerInfo,
     ) -> Result<Self> {
-        let queue = alias.backend().queue().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unsupported,
-                format!("no worker can work on backend `{}`", alias.name()),
-            )
-        })?;
-        let key = queue.join(&info).await?;
+        let runner = Runner::new(alias.clone());
+        let key = runner.queue()?.join(&info).await?;
         let slots = Slots::new(options.concurrency);
         slots.open();
         let names = Arc::new(registry.names());
@@ -90,7 +90,7 @@ impl Fetcher {
         let helpers = Helpers::start(&alias, key, &options, &executor);
         Ok(Self {
             names,
-            runner: Runner::new(alias.clone()),
+            runner,
             slots,
             helpers,
             key,
@@ -105,6 +105,7 @@ impl Fetcher {
             is_claiming: false,
             seen_waiting: None,
             is_stopping: false,
+            makes_way: false,
             summary: Summary::default(),
             alias,
             options,
@@ -119,7 +120,7 @@ impl Fetcher {
         let slots = self.slots.clone();
         // Two things may be under way with the store: what ended, and what comes next. A
         // store that writes through one connection puts them into one transaction.
-        let (mut telling, mut asking): (Option<Errand>, Option<Errand>) = (None, None);
+        let (mut telling, mut asking) = (None, Some(pause(self.options.startup_pause())));
         let mut patience = pin!(tokio::time::sleep(Duration::MAX));
         let mut is_forced = false;
         let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
@@ -128,7 +129,12 @@ impl Fetcher {
         let mut phase = shutdown.phase();
         loop {
             match phase {
-                Phase::Running => {}
+                Phase::MakingWay if !self.is_stopping => {
+                    let patience_with_it = self.make_way();
+                    patience
+                        .as_mut()
+                        .reset(tokio::time::Instant::now() + patience_with_it);
+                }
                 Phase::Stopping if !self.is_stopping => {
                     patience
                         .as_mut()
@@ -142,7 +148,7 @@ impl Fetcher {
                     is_forced = true;
                     self.interrupt();
                 }
-                Phase::Stopping | Phase::Forced => {}
+                Phase::Running | Phase::MakingWay | Phase::Stopping | Phase::Forced => {}
             }
             // Before deciding, so that what changes meanwhile is not missed.
             let seen = slots.changes();
@@ -164,8 +170,8 @@ impl Fetcher {
             tokio::select! {
                 // While something is told, what ends meanwhile goes with the next telling.
                 () = slots.news(seen), if telling.is_none() => {}
-                Some(report) = poll(&mut telling) => { telling = None; self.hear(report); }
-                Some(report) = poll(&mut asking) => { asking = None; self.hear(report); }
+                Some(report) = end_of(&mut telling) => { telling = None; self.hear(report); }
+                Some(report) = end_of(&mut asking) => { asking = None; self.hear(report); }
                 Some(pulse) = self.helpers.pulse() => self.feel(pulse),
                 _ = looks.tick() => self.look_at_the_backlog(),
                 Ok(()) = phases.changed() => phase = *phases.borrow_and_update(),
@@ -232,7 +238,7 @@ impl Fetcher {
         let mut progress = Progress::new(Vec::with_capacity(ended.len()), started);
         let mut records = Vec::new();
         for ended in ended {
-            match settle(ended, &self.info.id, &mut self.summary) {
+            match settle(ended, &self.info.id, self.makes_way, &mut self.summary) {
                 Settled::Ended(finish, record) => {
                     progress.finished.push(finish);
                     records.extend(record);
@@ -321,7 +327,7 @@ impl Fetcher {
                 self.failures += 1;
                 tracing::error!(%error, "cannot join again, trying on");
             }
-            Report::GaveBack => {}
+            Report::GaveBack | Report::Rested => {}
             Report::Woken(wake) => {
                 self.wake = wake;
                 self.may_claim = true;
@@ -332,7 +338,7 @@ impl Fetcher {
     /// Takes what a claim brought.
     fn receive(&mut self, request: &ClaimRequest, claim: Claim) {
         // Fewer than asked for: there is no more until something says otherwise.
-        self.may_claim = claim.tasks.len() >= request.limit;
+        self.may_claim = claim.tasks.len() + claim.damaged >= request.limit;
         self.next_due = claim.next_due;
         self.slots.add(claim.tasks, request.starting);
         if self.is_stopping || self.is_lost {
@@ -381,6 +387,17 @@ impl Fetcher {
         self.return_backlog();
     }
 
+    /// Starts nothing more and tells what runs to end. Returns how long to wait for that.
+    fn make_way(&mut self) -> Duration {
+        self.stop();
+        self.makes_way = true;
+        if self.slots.tell_to_end() {
+            self.options.stop_timeout
+        } else {
+            MAKING_WAY_PATIENCE.min(self.options.stop_timeout)
+        }
+    }
+
     /// Tasks that were fetched ahead and do not start, since those before them take longer
     /// than expected, are left to others.
     fn look_at_the_backlog(&mut self) {
@@ -408,11 +425,12 @@ impl Fetcher {
         self.stop();
         for running in self.slots.take_running() {
             running.cancellation.cancel();
-            let failure = TaskFailure::new(
-                FailureKind::Interrupted,
-                "the worker was stopped before the task had ended",
-            );
-            let interrupted = Some((running.started_at, failure));
+            let goes_back_as_it_was = self.makes_way && !running.policy.is_at_most_once();
+            let interrupted = (!goes_back_as_it_was).then(|| {
+                let message = "the worker was stopped before the task had ended";
+                let failure = TaskFailure::new(FailureKind::Interrupted, message);
+                (running.started_at, failure)
+            });
             self.give_back(running.lease, running.attempt, running.last_attempt, interrupted);
         }
         // What ended just now is written down as usual; the rest ends here.
@@ -444,13 +462,5 @@ impl Fetcher {
                 .options
                 .max_tasks
                 .is_some_and(|most| self.slots.load().started >= most)
-    }
-}
-
-/// Waits for an errand; `None` when there is none.
-async fn poll(errand: &mut Option<Errand>) -> Option<Report> {
-    match errand {
-        Some(errand) => Some(errand.await),
-        None => None,
     }
 }

@@ -21,8 +21,9 @@ pub(crate) enum Settled {
     Interrupted(GivenBack),
 }
 
-/// Says what becomes of an attempt, by the task's stored policy, and counts it.
-pub(crate) fn settle(ended: Ended, worker_id: &str, summary: &mut Summary) -> Settled {
+/// Says what becomes of an attempt, by the task's stored policy, and counts it. A worker that
+/// makes way told its tasks to end, and nobody else wanted that: they go back as they were.
+pub(crate) fn settle(ended: Ended, worker_id: &str, makes_way: bool, summary: &mut Summary) -> Settled {
     let Ended {
         running,
         outcome,
@@ -31,10 +32,14 @@ pub(crate) fn settle(ended: Ended, worker_id: &str, summary: &mut Summary) -> Se
     } = ended;
     let (attempt, last_attempt, started_at) = (running.attempt, running.last_attempt, running.started_at);
     if let Err(failure) = &outcome
-        && failure.kind == FailureKind::Interrupted
+        && let may_run_again = !running.policy.is_at_most_once()
+        && let was_told_to_end = makes_way
+        && may_run_again
+        && failure.kind == FailureKind::Canceled
+        && (was_told_to_end || failure.kind == FailureKind::Interrupted)
     {
         summary.given_back += 1;
-        let interrupted = Some((started_at, failure.clone()));
+        let interrupted = (!was_told_to_end).then(|| (started_at, failure.clone()));
         return Settled::Interrupted(GivenBack {
             lease: running.lease,
             attempt,

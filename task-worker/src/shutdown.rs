@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub(crate) enum Phase {
     /// Claim and run.
     Running,
+    /// Start nothing more, and soon give back what runs.
+    MakingWay,
     /// Start nothing more, let what runs come to its end.
     Stopping,
     /// Give back at once what has not ended.
@@ -59,14 +61,21 @@ impl Shutdown {
 
     async fn listen(self, mut signals: Signal, name: &'static str) {
         while signals.recv().await.is_some() {
-            if self.phase() == Phase::Running {
-                tracing::warn!(
-                    "received {name}: finishing what runs, claiming nothing more (again to force)"
-                );
-                self.stop();
-            } else {
-                tracing::warn!("received {name} again: giving back what has not ended");
-                self.force();
+            match self.phase() {
+                Phase::Running => {
+                    tracing::warn!(
+                        "received {name}: finishing what runs, claiming nothing more (again to force)"
+                    );
+                    self.stop();
+                }
+                Phase::MakingWay => {
+                    tracing::warn!("received {name}: ending instead of starting again");
+                    self.stop();
+                }
+                Phase::Stopping | Phase::Forced => {
+                    tracing::warn!("received {name} again: giving back what has not ended");
+                    self.force();
+                }
             }
         }
     }
@@ -74,6 +83,19 @@ impl Shutdown {
     /// Lets running tasks come to their end, within the worker's `stop_timeout`.
     pub fn stop(&self) {
         self.at_least(Phase::Stopping);
+    }
+
+    /// Makes way for a new version of the program: running tasks are asked to end through their
+    /// context, and those that did not come to an end of their own within two seconds are given
+    /// back as if they had not been started. A task that must not run twice (`max_lost = 0`)
+    /// is not asked to end; it has as long as when the worker stops.
+    pub fn make_way(&self) {
+        self.at_least(Phase::MakingWay);
+    }
+
+    /// Whether it makes way and was not asked to stop since: the program may start again.
+    pub fn is_making_way(&self) -> bool {
+        self.phase() == Phase::MakingWay
     }
 
     /// Gives back at once what has not ended.
@@ -114,5 +136,15 @@ mod tests {
         shutdown.force();
         shutdown.stop();
         assert!(shutdown.is_forced());
+    }
+
+    #[test]
+    fn whoever_makes_way_can_still_be_stopped_and_then_does_not_start_again() {
+        let shutdown = Shutdown::new();
+        shutdown.make_way();
+        assert!(shutdown.is_making_way());
+        shutdown.stop();
+        shutdown.make_way();
+        assert!(!shutdown.is_making_way() && !shutdown.is_forced());
     }
 }

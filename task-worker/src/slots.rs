@@ -267,6 +267,21 @@ impl Slots {
         self.state().is_abandoned = true;
     }
 
+    /// Tells what runs to end, but for tasks that must not be started again. Returns whether
+    /// there are such tasks.
+    pub(crate) fn tell_to_end(&self) -> bool {
+        let state = self.state();
+        let (to_wait_for, to_end): (Vec<_>, Vec<_>) = state
+            .running
+            .iter()
+            .flatten()
+            .partition(|running| running.policy.is_at_most_once());
+        for running in to_end {
+            running.cancellation.cancel();
+        }
+        !to_wait_for.is_empty()
+    }
+
     /// Tells these tasks to end, where they run here, and takes out those that wait.
     pub(crate) fn cancel(&self, ids: &[TaskId]) -> Vec<Claimed> {
         let mut state = self.state();

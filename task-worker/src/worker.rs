@@ -27,6 +27,9 @@ pub struct WorkerOptions {
     pub lease: Duration,
     /// How often to look for tasks when nothing announces any. Default 1 s.
     pub interval: Duration,
+    /// The longest pause before the first claim. How much of it is waited is random, so that
+    /// workers which start together do not all claim at once. Default: none.
+    pub startup_delay: Duration,
     /// How long running tasks may go on when the worker is asked to stop. Default 30 s.
     pub stop_timeout: Duration,
     /// Whether to end when nothing is due any more. Default no.
@@ -44,10 +47,21 @@ impl Default for WorkerOptions {
             prefetch: 5000,
             lease: Duration::from_secs(30),
             interval: Duration::from_secs(1),
+            startup_delay: Duration::ZERO,
             stop_timeout: Duration::from_secs(30),
             batch: false,
             max_tasks: None,
         }
+    }
+}
+
+impl WorkerOptions {
+    /// A random part of the longest pause before the first claim.
+    pub(crate) fn startup_pause(&self) -> Duration {
+        // The last four bytes of such an id are random.
+        let [.., a, b, c, d] = uuid::Uuid::now_v7().into_bytes();
+        let part = f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX);
+        self.startup_delay.mul_f64(part)
     }
 }
 
@@ -218,5 +232,27 @@ mod tests {
         let (one, other) = (fresh_id(), fresh_id());
         assert!(one.len() <= 64 && !one.is_empty());
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn the_pause_before_the_first_claim_is_a_random_part_of_the_longest() {
+        let longest = Duration::from_secs(1);
+        let options = WorkerOptions {
+            startup_delay: longest,
+            ..WorkerOptions::default()
+        };
+        let pauses: Vec<Duration> = (0..100).map(|_| options.startup_pause()).collect();
+        assert!(pauses.iter().all(|pause| *pause <= longest));
+        // A hundred of them lie apart: not one quarter of the second is without any.
+        for quarter in 0..4 {
+            let from = quarter * longest / 4;
+            assert!(
+                pauses
+                    .iter()
+                    .any(|pause| (from..=from + longest / 4).contains(pause)),
+                "{quarter}: {pauses:?}"
+            );
+        }
+        assert_eq!(WorkerOptions::default().startup_pause(), Duration::ZERO);
     }
 }

@@ -79,7 +79,8 @@ impl Site {
         command
             .current_dir(self.folder())
             .env("TASKS_CONFIG", self.folder().join("tasks.toml"))
-            .env(FOLDER, self.folder());
+            .env(FOLDER, self.folder())
+            .env("TASK_NO_STARTUP_DELAY", "true");
         command
     }
 

@@ -138,6 +138,7 @@ fn claim(state: &mut State, request: &ClaimRequest, now: Timestamp) -> Result<Cl
     let next_due = next_due.map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
     if numbers.is_empty() {
         return Ok(Claim {
+            damaged: 0,
             tasks: Vec::new(),
             next_due,
         });
@@ -169,5 +170,9 @@ fn claim(state: &mut State, request: &ClaimRequest, now: Timestamp) -> Result<Cl
             .claims
             .started(batch, u32::try_from(starting).unwrap_or(u32::MAX));
     }
-    Ok(Claim { tasks, next_due })
+    Ok(Claim {
+        tasks,
+        damaged: 0,
+        next_due,
+    })
 }

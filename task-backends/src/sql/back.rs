@@ -10,7 +10,7 @@ use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, Standing, failure_text, insert_attempt, lost, standing};
 use super::json::{count, json, parse};
 use super::listed::{self, Listed};
-use super::record::read_policy;
+use super::record::policy_or_default;
 use super::script::{Rows, Value};
 use super::writer::{Transaction, Work};
 
@@ -25,7 +25,7 @@ const END: &str = "INSERT INTO result (seq, status, lane, worker, attempt, start
 
 /// Policies and earlier losses of these tasks.
 const HISTORY: &str = "SELECT t.seq, t.policy, (SELECT count(*) FROM attempt a WHERE a.seq = t.seq \
-         AND a.failure ->> 'kind' = 'worker_lost') AS losses \
+         AND json_valid(a.failure) AND a.failure ->> 'kind' = 'worker_lost') AS losses \
      FROM json_each(?) s CROSS JOIN task t ON t.seq = s.value";
 
 /// A task that was claimed and goes back.
@@ -43,16 +43,25 @@ struct Returning {
 /// What became of a task that went back.
 enum Became {
     Ready,
-    Failed,
+    Ended,
+}
+
+/// The numbers of those that ended.
+fn ended(tasks: &[Returning], became: &[Became]) -> Vec<i64> {
+    let both = tasks.iter().zip(became);
+    both.filter(|(_, became)| matches!(became, Became::Ended))
+        .map(|(task, _)| task.seq)
+        .collect()
 }
 
 pub(crate) struct GiveBackWork(pub(crate) Vec<GivenBack>);
 
 #[async_trait]
 impl Work for GiveBackWork {
-    type Answer = ();
+    /// The numbers of the tasks that ended.
+    type Answer = Vec<i64>;
 
-    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Vec<i64>> {
         let batches: BTreeSet<i64> = self.0.iter().map(|task| task.lease.batch()).collect();
         let standing = standing(transaction, &batches).await?;
         let mut returning = Vec::new();
@@ -77,11 +86,11 @@ impl Work for GiveBackWork {
                 started,
             });
         }
-        put_back(transaction, &returning, &standing).await?;
+        let became = put_back(transaction, &returning, &standing).await?;
         for (batch, seqs) in gone {
             strike_off(transaction, batch, &seqs).await?;
         }
-        Ok(())
+        Ok(ended(&returning, &became))
     }
 }
 
@@ -120,10 +129,11 @@ pub(crate) struct RescueWork {
 
 #[async_trait]
 impl Work for RescueWork {
-    type Answer = Rescued;
+    /// Besides, the numbers of the tasks that ended.
+    type Answer = (Rescued, Vec<i64>);
 
-    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Rescued> {
-        let mut rescued = Rescued::default();
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Self::Answer> {
+        let (mut rescued, mut all_ended) = (Rescued::default(), Vec::new());
         // From here on the lost worker can neither claim nor renew.
         let now = transaction.now();
         let ended = transaction
@@ -144,12 +154,13 @@ impl Work for RescueWork {
                 .await?;
             let Some(row) = rows.first() else { break };
             let claim = LostClaim::read(row)?;
-            let (returned, failed) = claim.take(transaction, left).await?;
-            left = left.saturating_sub(returned + failed);
-            rescued.returned += returned;
-            rescued.failed += failed;
+            let (tasks, ended) = claim.take(transaction, left).await?;
+            left = left.saturating_sub(tasks);
+            rescued.returned += tasks - ended.len();
+            rescued.failed += ended.len();
+            all_ended.extend(ended);
         }
-        Ok(rescued)
+        Ok((rescued, all_ended))
     }
 }
 
@@ -176,15 +187,16 @@ impl LostClaim {
     }
 
     /// Puts what has not ended back and deletes the claim: from here on whatever its
-    /// worker still has to say about it is refused.
-    async fn take(self, transaction: &mut Transaction<'_>, limit: usize) -> Result<(usize, usize)> {
-        let ended = self.ended(transaction).await?;
+    /// worker still has to say about it is refused. Returns how many tasks it took, and which of
+    /// them ended.
+    async fn take(self, transaction: &mut Transaction<'_>, limit: usize) -> Result<(usize, Vec<i64>)> {
+        let left_already = self.ended(transaction).await?;
         let losses = Histories::read(transaction, self.tasks.iter().map(|task| task.seq)).await?;
         let mut returning = Vec::new();
         let mut rest = self.tasks.clone();
         for ((position, task), rest) in (0_u32..).zip(&self.tasks).zip(&mut rest) {
             let seq = task.seq;
-            if seq == 0 || ended.contains(&seq) {
+            if seq == 0 || left_already.contains(&seq) {
                 rest.seq = 0;
                 continue;
             }
@@ -225,11 +237,7 @@ impl LostClaim {
                 ],
             );
         }
-        let failed = became
-            .iter()
-            .filter(|became| matches!(became, Became::Failed))
-            .count();
-        Ok((became.len() - failed, failed))
+        Ok((returning.len(), ended(&returning, &became)))
     }
 
     /// The tasks of this claim that ended or went on to a retry.
@@ -262,7 +270,7 @@ impl Histories {
             let losses: u32 = row.try_get("losses").map_err(from_sqlx)?;
             histories.insert(
                 row.try_get("seq").map_err(from_sqlx)?,
-                (read_policy(policy)?, losses),
+                (policy_or_default(policy), losses),
             );
         }
         Ok(Self(histories))
@@ -298,7 +306,7 @@ async fn put_back(
         let Some((started_at, failure)) = &task.started else {
             if canceled {
                 end(transaction, task, CANCELED, task.attempt, None);
-                became.push(Became::Failed);
+                became.push(Became::Ended);
             } else {
                 transaction.run(
                     RETURN,
@@ -322,7 +330,7 @@ async fn put_back(
         let losses = before + u32::from(failure.kind == task_core::FailureKind::WorkerLost);
         if canceled {
             end(transaction, task, CANCELED, attempt, Some(*started_at));
-            became.push(Became::Failed);
+            became.push(Became::Ended);
         } else if policy.runs_after_loss(losses) {
             // Not the task's fault: the attempt whose failure is final moves on by one.
             transaction.run(
@@ -332,7 +340,7 @@ async fn put_back(
             became.push(Became::Ready);
         } else {
             end(transaction, task, FAILED, attempt, Some(*started_at));
-            became.push(Became::Failed);
+            became.push(Became::Ended);
         }
     }
     transaction.insert(Rows::new(insert_attempt(), attempts)).await?;

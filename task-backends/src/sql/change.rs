@@ -10,7 +10,7 @@ use task_core::{Cancellation, Error, ErrorKind, PruneRule, Result, TaskId, TaskS
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
 use super::json::{count, json};
-use super::record::read_policy;
+use super::record::policy_or_default;
 use super::script::Value;
 use super::writer::{Transaction, Work, Writer};
 
@@ -43,7 +43,7 @@ async fn find(transaction: &mut Transaction<'_>, id: TaskId) -> Result<Found> {
         due: row.try_get("due").map_err(from_sqlx)?,
         status: row.try_get("status").map_err(from_sqlx)?,
         attempts: row.try_get("attempts").map_err(from_sqlx)?,
-        max_attempts: read_policy(row.try_get("policy").map_err(from_sqlx)?)?.max_attempts,
+        max_attempts: policy_or_default(row.try_get("policy").map_err(from_sqlx)?).max_attempts,
     })
 }
 
@@ -51,12 +51,13 @@ pub(crate) struct CancelWork(pub(crate) TaskId);
 
 #[async_trait]
 impl Work for CancelWork {
-    type Answer = Cancellation;
+    /// Besides, the task's number.
+    type Answer = (Cancellation, i64);
 
-    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Cancellation> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Self::Answer> {
         let task = find(transaction, self.0).await?;
         if task.status.is_some() {
-            return Ok(Cancellation::AlreadyFinished);
+            return Ok((Cancellation::AlreadyFinished, task.seq));
         }
         let (now, seq) = (transaction.now(), task.seq);
         let ready = "DELETE FROM ready WHERE lane = ? AND rank = ? AND due = ? AND seq = ? RETURNING seq";
@@ -77,7 +78,7 @@ impl Work for CancelWork {
                 "INSERT INTO cancellation (seq, requested_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [seq.into(), now.into()],
             );
-            return Ok(Cancellation::Requested);
+            return Ok((Cancellation::Requested, seq));
         }
         transaction.run(
             "INSERT INTO result (seq, status, lane, worker, attempt, started_at, finished_at, value) \
@@ -90,7 +91,7 @@ impl Work for CancelWork {
                 now.into(),
             ],
         );
-        Ok(Cancellation::Canceled)
+        Ok((Cancellation::Canceled, seq))
     }
 }
 

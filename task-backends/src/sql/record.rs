@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
-use task_core::{AttemptError, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp};
+use task_core::{
+    AttemptError, FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp,
+};
 
 use super::error::{corrupt, from_sqlx};
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
@@ -18,7 +20,7 @@ const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, coalesce(m.d
          (r.seq IS NULL AND (EXISTS (SELECT 1 FROM ready q WHERE q.lane = t.lane AND q.rank = t.rank \
                  AND q.due = coalesce(m.due, t.due) AND q.seq = t.seq) \
              OR EXISTS (SELECT 1 FROM scheduled s WHERE s.due = coalesce(m.due, t.due) AND s.seq = t.seq))) AS waiting, \
-         (SELECT json_group_array(json_array(a.number, v.id, a.started_at, a.ended_at, json(a.failure))) FROM \
+         (SELECT json_group_array(json_array(a.number, v.id, a.started_at, a.ended_at, a.failure)) FROM \
              (SELECT * FROM attempt WHERE seq = t.seq ORDER BY number) a JOIN worker v ON v.key = a.worker) AS history \
      FROM task t JOIN lane l ON l.id = t.lane \
      LEFT JOIN result r ON r.seq = t.seq LEFT JOIN worker w ON w.key = r.worker \
@@ -40,6 +42,24 @@ pub(crate) fn read_policy(text: Option<&str>) -> Result<RetryPolicy> {
         return Ok(RetryPolicy::DEFAULT);
     };
     serde_json::from_str(text).map_err(|error| corrupt(format!("a retry policy `{text}`")).because(error))
+}
+
+/// A policy for whoever only looks, or puts a task back: the default where it cannot be read.
+/// Running the task takes [`read_policy`].
+pub(crate) fn policy_or_default(text: Option<&str>) -> RetryPolicy {
+    read_policy(text).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a stored policy is damaged and shown as the default");
+        RetryPolicy::DEFAULT
+    })
+}
+
+/// Why an attempt failed, as the store keeps it. It is history: that it is damaged keeps
+/// nobody from the rest.
+pub(crate) fn read_failure(text: &str) -> TaskFailure {
+    serde_json::from_str(text).unwrap_or_else(|error| {
+        let message = format!("what was kept of this attempt cannot be read: {error}");
+        TaskFailure::new(FailureKind::Damaged, message)
+    })
 }
 
 /// One task by its id.
@@ -110,10 +130,12 @@ async fn running(connection: &mut SqliteConnection) -> Result<BTreeMap<i64, (Str
 }
 
 fn text(row: &SqliteRow, column: &str) -> Result<Arc<str>> {
-    row.try_get::<&str, _>(column).map(Arc::from).map_err(from_sqlx)
+    // As bytes: damaged text is shown as far as it can be.
+    let bytes: &[u8] = row.try_get(column).map_err(from_sqlx)?;
+    Ok(String::from_utf8_lossy(bytes).into())
 }
 
-type Attempt = (u32, String, i64, i64, TaskFailure);
+type Attempt = (u32, String, i64, i64, String);
 
 fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
     let id: &[u8] = row.try_get("id").map_err(from_sqlx)?;
@@ -130,7 +152,7 @@ fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
             worker_id,
             started_at,
             ended_at,
-            failure,
+            failure: read_failure(&failure),
         });
     }
     let mut record = TaskRecord {
@@ -140,7 +162,7 @@ fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
         priority: i32::try_from(-rank).map_err(|_| corrupt(format!("a rank of {rank}")))?,
         run_after: (due > enqueued_at).then_some(due),
         arguments: text(row, "arguments")?,
-        policy: read_policy(row.try_get("policy").map_err(from_sqlx)?)?,
+        policy: policy_or_default(row.try_get("policy").map_err(from_sqlx)?),
         metadata: row
             .try_get::<Option<&str>, _>("metadata")
             .map_err(from_sqlx)?

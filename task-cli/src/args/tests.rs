@@ -32,6 +32,39 @@ fn a_worker_takes_from_all_queues_with_documented_defaults() {
     );
     assert_eq!(run.stop_timeout, Duration::from_secs(30));
     assert!(!run.batch && run.max_tasks.is_none() && run.worker_id.is_none());
+    assert!(!run.reload());
+    assert_eq!(run.startup_delay(), Duration::from_secs(1));
+}
+
+#[test]
+fn reload_is_off_unless_asked_for_and_the_last_word_counts() {
+    for (line, expected) in [
+        ("worker run", false),
+        ("worker run --reload", true),
+        ("worker run --no-reload", false),
+        ("worker run --reload --no-reload", false),
+        ("worker run --no-reload --reload", true),
+    ] {
+        let Ok(Action::Run(run)) = read(line) else {
+            panic!("well-formed: {line}");
+        };
+        assert_eq!(run.reload(), expected, "{line}");
+    }
+}
+
+#[test]
+fn the_pause_before_the_first_claim_is_at_most_a_second_or_the_interval_and_never_with_batch() {
+    for (line, ms) in [
+        ("worker run --interval 10m", 1_000),
+        ("worker run --interval 20ms", 20),
+        ("worker run --no-startup-delay", 0),
+        ("worker run --batch", 0),
+    ] {
+        let Ok(Action::Run(run)) = read(line) else {
+            panic!("well-formed: {line}");
+        };
+        assert_eq!(run.startup_delay(), Duration::from_millis(ms), "{line}");
+    }
 }
 
 #[test]
@@ -41,7 +74,8 @@ fn every_flag_has_the_environment_twin_of_its_name() {
         for arg in command.get_arguments() {
             let Some(flag) = arg
                 .get_long()
-                .filter(|flag| !["help", "verbose", "quiet", "log"].contains(flag))
+                // `--no-reload` is the other half of `--reload`.
+                .filter(|flag| !["help", "verbose", "quiet", "log", "no-reload"].contains(flag))
             else {
                 continue;
             };

@@ -146,6 +146,9 @@ pub struct Claimed {
 pub struct Claim {
     /// In the order in which to start: priority, then due time, then arrival.
     pub tasks: Vec<Claimed>,
+    /// Tasks that were taken beside them and ended `FAILED` at once, because what is stored
+    /// about them is damaged.
+    pub damaged: usize,
     /// When the next scheduled task is due, counted from now; `None` when none is.
     pub next_due: Option<Duration>,
 }
@@ -291,6 +294,8 @@ pub trait TaskQueue: Send + Sync {
     /// - In order of priority, then due time, then arrival.
     /// - No task is ever claimed by two workers at a time.
     /// - A worker that left or was lost claims nothing.
+    /// - A task of which something is damaged in the store ends `FAILED` with that reason, and
+    ///   keeps nobody from the others.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim>;
 
     /// Writes down how attempts ended and how far batches were started. Returns the tasks

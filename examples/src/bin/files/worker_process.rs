@@ -47,6 +47,8 @@ impl WorkerProcess {
         let child = command
             .args(["run", "--max-tasks", &attempts, "--stop-timeout", "5s"])
             .env("TASKS_CONFIG", run.settings_file())
+            // Alone at its store, it has nobody to keep out of step with.
+            .env("TASK_NO_STARTUP_DELAY", "true")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
