@@ -5,14 +5,20 @@ mod system;
 
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/enqueue.rs"]
 mod enqueue;
 #[path = "cli/kinds.rs"]
 mod kinds;
 #[path = "cli/look.rs"]
 mod look;
+#[path = "cli/prune.rs"]
+mod prune;
 #[path = "cli/settings.rs"]
 mod settings;
+#[path = "cli/shell.rs"]
+mod shell;
 #[path = "cli/store.rs"]
 mod store;
 #[path = "cli/streams.rs"]

@@ -21,5 +21,9 @@ mod share;
 mod signals;
 #[path = "worker/stage.rs"]
 mod stage;
+#[path = "worker/start.rs"]
+mod start;
 #[path = "worker/tasks.rs"]
 mod tasks;
+#[path = "worker/unheard.rs"]
+mod unheard;

@@ -89,8 +89,8 @@ impl SqliteBackend {
         Self::pending_migrations(&options).await?;
         let opener = Opener::new(&options);
         let mut connection = opener.connect(true).await?;
-        let place = |error: Error| error.at(options.path.display().to_string());
-        let applied = schema::migrate(&mut connection).await.map_err(place)?;
+        let migrated = schema::migrate(&mut connection).await;
+        let applied = migrated.map_err(|error| opener.place(error))?;
         for migration in applied {
             tracing::info!(file = %options.path.display(), version = migration.version, "schema migrated");
         }
@@ -143,12 +143,20 @@ impl SqliteBackend {
     /// # Errors
     /// As [`SqliteBackend::open`].
     pub async fn pending_migrations(options: &SqliteOptions) -> Result<(i64, Vec<Migration>)> {
+        if options.path.is_dir() {
+            return Err(
+                Error::new(ErrorKind::Backend, "this is a folder, and the store is a file")
+                    .at(options.path.display().to_string())
+                    .hint("name a file in that folder in `url`, as in sqlite://data/tasks.db"),
+            );
+        }
         // An empty file is what SQLite makes of one that is not there.
         if std::fs::metadata(&options.path).map_or(true, |file| !file.is_file() || file.len() == 0) {
             return Ok((0, schema::MIGRATIONS.to_vec()));
         }
-        let place = |error: Error| error.at(options.path.display().to_string());
-        let mut connection = Opener::new(options).inspect().await?;
+        let opener = Opener::new(options);
+        let place = |error| opener.place(error);
+        let mut connection = opener.inspect().await?;
         let version = schema::version(&mut connection).await.map_err(place)?;
         let pending = schema::pending(&mut connection).await.map_err(place)?;
         connection.close().await.map_err(error::from_sqlx)?;

@@ -135,11 +135,10 @@ pub(crate) struct RunArgs {
     pub(crate) batch: bool,
     /// Start again when this program's file was replaced: gives running tasks back, then runs the new
     /// file with the same arguments
-    #[arg(long, env = "TASK_RELOAD", action = ArgAction::SetTrue, value_parser = yes_or_no,
-          overrides_with = "no_reload")]
+    #[arg(long, env = "TASK_RELOAD", action = ArgAction::SetTrue, value_parser = yes_or_no)]
     reload: bool,
-    /// Do not start again, whatever TASK_RELOAD says
-    #[arg(long, overrides_with = "reload")]
+    /// Do not start again, whatever --reload and TASK_RELOAD say
+    #[arg(long)]
     no_reload: bool,
     /// End after this many tasks
     #[arg(long, env = "TASK_MAX_TASKS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -332,6 +331,9 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 /// Names the variable that a refused value came from: nobody typed it.
 fn blame_variable(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let typed: Vec<_> = arguments.iter().map(|typed| typed.to_string_lossy()).collect();
+    if error.kind() == ErrorKind::InvalidUtf8 && arguments.iter().all(|typed| typed.to_str().is_some()) {
+        return no_text();
+    }
     // `--lease <DURATION>`
     let refused = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(refused)) => refused.split(' ').next().unwrap_or_default(),
@@ -356,6 +358,14 @@ fn blame_variable(mut error: clap::Error, arguments: &[OsString]) -> clap::Error
         );
     }
     error
+}
+
+/// Names the twins whose values are no text, where what was typed is.
+fn no_text() -> clap::Error {
+    let is_text = |twin: &String| std::env::var_os(twin).is_none_or(|value| value.into_string().is_ok());
+    let wrong: Vec<String> = twins().into_iter().filter(|twin| !is_text(twin)).collect();
+    let message = format!("environment variable {}: it is not UTF-8\n", wrong.join(", "));
+    clap::Error::raw(ErrorKind::InvalidUtf8, message)
 }
 
 /// The command line as data. The help names environment variables, not what is in them.

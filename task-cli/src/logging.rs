@@ -44,7 +44,7 @@ fn variable() -> Result<Option<String>, Trouble> {
         Ok(text) if text.trim().is_empty() => Ok(None),
         Ok(text) => check(&text).map(Some).map_err(|message| wrong_variable(&message)),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(wrong_variable(&error.to_string())),
+        Err(std::env::VarError::NotUnicode(_)) => Err(wrong_variable("it is not UTF-8")),
     }
 }
 

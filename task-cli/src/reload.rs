@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// For how long a file that cannot be run yet is tried: whoever writes it may not be done.
-const TRY_FOR: Duration = Duration::from_secs(10);
+const TRY_FOR: Duration = Duration::from_secs(3);
 
 /// The pause between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(100);

@@ -12,7 +12,7 @@ mod options;
 mod read;
 
 use self::options::{OPTIONS, Options};
-use read::{CONFIG_VARIABLE, Given, Tables, Value, add_environment, parse, substitute, wrong};
+use read::{CONFIG_VARIABLE, Given, PREFIX, Tables, Value, add_environment, parse, substitute, wrong};
 
 /// Every key of one alias, with what it means. `docs/settings.md` shows this table.
 pub const KEYS: [(&str, &str); 7] = [
@@ -106,9 +106,21 @@ impl Settings {
     /// [`ErrorKind::Settings`] with file, line and a hint; a file that `TASKS_CONFIG` names
     /// must exist.
     pub fn load() -> Result<Self> {
-        let environment: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned())))
-            .collect();
+        let mut environment = BTreeMap::new();
+        for (key, value) in std::env::vars_os() {
+            let Ok(key) = key.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => {
+                    environment.insert(key, value);
+                }
+                Err(_) if key.starts_with(PREFIX) => {
+                    let message = format!("the environment variable {key} is not UTF-8");
+                    return Err(Error::new(ErrorKind::Settings, message).hint("set it anew, or unset it"));
+                }
+                // Of other programs.
+                Err(_) => {}
+            }
+        }
         Self::load_from(&environment)
     }
 

@@ -1,7 +1,7 @@
 //! Notices inside this process: a task was enqueued, started, finished.
 //!
-//! Signals do not cross processes: `task_started` and `task_finished` are sent where
-//! the task runs. A receiver cannot change what happens: it gets the record to read,
+//! Signals do not cross processes: `task_started` is sent where the task runs, `task_finished`
+//! where it is ended. A receiver cannot change what happens: it gets the record to read,
 //! its panic is logged and swallowed.
 
 use std::panic::AssertUnwindSafe;
@@ -32,7 +32,8 @@ pub static TASK_ENQUEUED: Signal = Signal::new("task_enqueued");
 /// An attempt begins, in this process.
 pub static TASK_STARTED: Signal = Signal::new("task_started");
 
-/// A task reached its final state, in this process, and the store has it.
+/// A task reached its final state through this process, and the store has it: it ran here, was
+/// canceled here before it ran, or was taken from a lost worker and may not run again.
 pub static TASK_FINISHED: Signal = Signal::new("task_finished");
 
 impl Signal {

@@ -20,8 +20,21 @@ async fn help_and_version_are_0_on_standard_output() {
         "{said:#?}"
     );
     for command in [
-        "run", "tasks", "enqueue", "show", "list", "wait", "retry", "cancel", "prune", "migrate", "check",
-        "counts", "workers",
+        "run",
+        "tasks",
+        "enqueue",
+        "show",
+        "list",
+        "wait",
+        "retry",
+        "cancel",
+        "prune",
+        "migrate",
+        "check",
+        "counts",
+        "workers",
+        "completions",
+        "man",
     ] {
         let said = site.run(&[command, "--help"]).await.exits_with(0).quietly();
         assert!(said.out.contains("Usage:"), "{said:#?}");

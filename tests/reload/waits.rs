@@ -97,7 +97,7 @@ async fn a_new_program_that_cannot_be_started_ends_the_worker_with_1_and_nothing
     let mut worker = start(&place, &["--reload"]);
     place.ledger().reaches(1).await;
     let broken = place.folder().join("broken");
-    std::fs::write(&broken, [0x7f, b'E', b'L', b'F', 0, 0]).expect("the folder can be written to");
+    std::fs::write(&broken, "#!/there/is/no/such/program\n").expect("the folder can be written to");
     let may_be_run = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(&broken, may_be_run).expect("the file is there");
     std::fs::rename(&broken, program(&place)).expect("a file can be moved over another");

@@ -29,12 +29,22 @@ impl Deref for Place {
 impl Place {
     /// A place with an empty store.
     pub async fn new() -> Self {
-        let site = Site::new();
+        Self::at(Site::new()).await
+    }
+
+    /// A place at this site, whose store is opened or made.
+    pub async fn at(site: Site) -> Self {
         let backend = SqliteBackend::open(SqliteOptions::new(site.file())).await;
         Self {
             backends: Backends::single(Arc::new(backend.expect("a new file"))),
             site,
         }
+    }
+
+    /// Lets go of the store and leaves the site as it is.
+    pub async fn leave(self) -> Site {
+        self.backends.close().await;
+        self.site
     }
 
     /// The store, as the test itself uses it.

@@ -13,6 +13,11 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
     if is_duplicate(&error) && error.to_string().contains("task.id") {
         return Error::new(ErrorKind::State, "a task with this id is enqueued already").because(error);
     }
+    if is_missing(&error) {
+        return Error::new(ErrorKind::Corrupt, "the file lacks a part of its schema version")
+            .hint("restore it from a copy; `PRAGMA user_version` says which version it claims to have")
+            .because(error);
+    }
     // Codes: https://www.sqlite.org/rescode.html
     let (kind, message, hint) = match (&error, primary_code(&error)) {
         (_, Some(5 | 6)) => (
@@ -23,7 +28,7 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
         (_, Some(8)) => (
             ErrorKind::Backend,
             "the store is read-only",
-            "check the owner and mode of the file and its folder",
+            "check the owner and mode of the file and its folder, and how the disk is mounted",
         ),
         (_, Some(10)) => (
             ErrorKind::Unavailable,
@@ -64,6 +69,14 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
         _ => return Error::new(ErrorKind::Backend, "the store reports an error").because(error),
     };
     Error::new(kind, message).hint(hint).because(error)
+}
+
+/// Whether a table or a column is not there that every file of this schema version has.
+fn is_missing(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(1)
+        && ["no such table", "no such column", "has no column named"]
+            .iter()
+            .any(|words| error.to_string().contains(words))
 }
 
 /// Whether a row with this unique value was there already.

@@ -1,5 +1,6 @@
 //! Opening an SQLite file: where it is, how durable it is, how connections are set up.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,8 +165,36 @@ impl Opener {
         }
     }
 
-    fn place(&self, error: Error) -> Error {
+    /// Says which file an error is about.
+    pub(crate) fn place(&self, error: Error) -> Error {
+        let is_about_opening = error.kind() == ErrorKind::Backend && self.path.exists();
+        let error = is_about_opening
+            .then(|| self.read_only())
+            .flatten()
+            .unwrap_or(error);
         error.at(self.path.display().to_string())
+    }
+
+    /// What SQLite does not tell apart from a file that is not there: one in a folder that cannot
+    /// be written to, where it needs files beside it also to read.
+    fn read_only(&self) -> Option<Error> {
+        let mut beside = self.path.clone().into_os_string();
+        beside.push("-probe");
+        // Not the file itself: closing it would give up the locks this process has on it.
+        let error = match std::fs::File::create_new(&beside) {
+            Err(error) => error,
+            Ok(_) => {
+                let _ = std::fs::remove_file(&beside);
+                return None;
+            }
+        };
+        let hint = match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => "mount the disk so that it can be written to",
+            io::ErrorKind::PermissionDenied => "check the owner and mode of the file and its folder",
+            _ => return None,
+        };
+        let message = "the store is read-only";
+        Some(Error::new(ErrorKind::Backend, message).hint(hint).because(error))
     }
 
     /// One connection; `create` also makes the file if the options allow it.

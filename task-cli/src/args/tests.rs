@@ -37,13 +37,13 @@ fn a_worker_takes_from_all_queues_with_documented_defaults() {
 }
 
 #[test]
-fn reload_is_off_unless_asked_for_and_the_last_word_counts() {
+fn reload_is_off_unless_asked_for_and_no_reload_wins() {
     for (line, expected) in [
         ("worker run", false),
         ("worker run --reload", true),
         ("worker run --no-reload", false),
         ("worker run --reload --no-reload", false),
-        ("worker run --no-reload --reload", true),
+        ("worker run --no-reload --reload", false),
     ] {
         let Ok(Action::Run(run)) = read(line) else {
             panic!("well-formed: {line}");

@@ -15,14 +15,18 @@ use crate::output::Output;
 /// What stands for standard input.
 const STDIN: &str = "-";
 
+/// How much may stand around the arguments on standard input, such as the end of the line.
+const ROOM: usize = 1024;
+
 /// Checks name and arguments, then stores the task. A task that fails on a backend which
 /// runs it at once has still been enqueued.
 pub(super) async fn enqueue(args: &EnqueueArgs, session: &Session<'_>) -> Result<Exit, Trouble> {
     let output = session.output(args.form.json);
     let entry = session.tasks()?.require(&args.name)?;
-    let task = task(args, entry, arguments(args)?)?;
     let name = args.backend.as_deref().unwrap_or(entry.default_backend());
     let settings = Settings::load()?;
+    let limit = connect::find(&settings, name)?.limits.arguments_bytes;
+    let task = task(args, entry, arguments(args, limit)?)?;
     let backends = connect::open_for_enqueue(name, &settings, session).await?;
     let alias = backends.get(name)?;
     let stored = store(alias, entry, task).await;
@@ -32,23 +36,51 @@ pub(super) async fn enqueue(args: &EnqueueArgs, session: &Session<'_>) -> Result
 }
 
 /// The arguments as they were typed, once they are known to be a JSON object.
-fn arguments(args: &EnqueueArgs) -> Result<String, Trouble> {
-    let mut text = args.arguments.clone();
-    if text == STDIN {
-        text.clear();
-        std::io::stdin().lock().read_to_string(&mut text)?;
-    }
-    let text = text.trim().to_owned();
-    let invalid = |message: &str| {
-        Error::new(ErrorKind::InvalidTask, message.to_owned())
+fn arguments(args: &EnqueueArgs, limit: usize) -> Result<String> {
+    let text = if args.arguments == STDIN {
+        standard_input(limit)?
+    } else {
+        args.arguments.clone()
+    };
+    let text = text.trim();
+    let invalid = |message: &'static str| {
+        Error::new(ErrorKind::InvalidTask, message)
             .hint("write the parameters by name, as in '{\"name\": \"Ada\"}'")
     };
     // What stands in it is looked at with the task: without a word of it lost.
-    match serde_json::from_str::<IgnoredAny>(&text) {
-        Ok(_) if text.starts_with('{') => Ok(text),
-        Ok(_) => Err(invalid("the arguments are JSON, but not an object").into()),
-        Err(error) => Err(invalid("the arguments are not JSON").because(error).into()),
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) if text.starts_with('{') => Ok(text.to_owned()),
+        Ok(_) => Err(invalid("the arguments are JSON, but not an object")),
+        Err(error) => Err(invalid("the arguments are not JSON").because(error)),
     }
+}
+
+/// What stands on standard input, of which no more is read than may be stored.
+fn standard_input(limit: usize) -> Result<String> {
+    let most = limit.saturating_add(ROOM);
+    let mut bytes = Vec::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1))
+        .read_to_end(&mut bytes);
+    read.map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidTask,
+            "the arguments on standard input cannot be read",
+        )
+        .because(error)
+    })?;
+    if bytes.len() > most {
+        let message = format!("the arguments on standard input are longer than the limit of {limit} bytes");
+        return Err(Error::new(ErrorKind::TooLarge, message).hint(
+            "store the data elsewhere and pass its name, or raise `max_arguments_bytes` in tasks.toml",
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        let message = format!("the arguments on standard input are not UTF-8 from byte {place} on");
+        Error::new(ErrorKind::InvalidTask, message)
+    })
 }
 
 fn task(args: &EnqueueArgs, entry: &TaskEntry, arguments: String) -> Result<NewTask> {

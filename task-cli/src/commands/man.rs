@@ -47,6 +47,9 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
+/// What stands before every section, and need stand only once.
+const PREAMBLE: [&str; 2] = [".ie \\n(.g ", ".el .ds Aq "];
+
 /// One command as a section of the page, its own sections one level below.
 fn section(command: &Command) -> io::Result<String> {
     let mut own = Vec::new();
@@ -54,12 +57,16 @@ fn section(command: &Command) -> io::Result<String> {
     man.render_description_section(&mut own)?;
     man.render_synopsis_section(&mut own)?;
     man.render_options_section(&mut own)?;
-    let own = String::from_utf8_lossy(&own).replace(".SH ", ".SS ");
-    let title = command.get_display_name().unwrap_or(command.get_name());
-    Ok(format!(
-        ".SH \"{}\"\n{own}",
-        title.replace('-', " ").to_uppercase()
-    ))
+    let title = command.get_bin_name().unwrap_or(command.get_name());
+    let mut section = format!(".SH \"{}\"\n", title.to_uppercase());
+    for line in String::from_utf8_lossy(&own).lines() {
+        match line.strip_prefix(".SH ") {
+            Some(title) => section.push_str(&format!(".SS {title}\n")),
+            None if PREAMBLE.iter().any(|begins| line.starts_with(begins)) => {}
+            None => section.push_str(&format!("{line}\n")),
+        }
+    }
+    Ok(section)
 }
 
 /// The commands, without the one that only repeats `--help`.

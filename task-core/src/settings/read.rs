@@ -13,7 +13,7 @@ use crate::{DEFAULT_ALIAS, Error, ErrorKind, Result, suggest};
 pub(super) const CONFIG_VARIABLE: &str = "TASKS_CONFIG";
 
 /// What all environment twins begin with: `TASKS_DEFAULT_URL`.
-const PREFIX: &str = "TASKS_";
+pub(super) const PREFIX: &str = "TASKS_";
 
 /// A value with the place it was given at.
 #[derive(Debug, Clone)]
