@@ -259,7 +259,7 @@ fn every_block_of_the_guide_to_backends_stands_in_the_example() {
     let page = include_str!("../docs/custom-backend.md");
     let source = [
         include_str!("../examples/memory-backend/src/lib.rs"),
-        include_str!("../examples/memory-backend/tests/conformance.rs"),
+        include_str!("../examples/memory-backend/tests/memory.rs"),
         include_str!("../examples/memory-backend/tests/settings.rs"),
         include_str!("../examples/memory-backend/src/state.rs"),
     ]

@@ -20,7 +20,11 @@ async fn count_down(on: String, from: u32) {
         .find(|(name, _)| *name == on)
         .expect("it is open");
     if from > 0 {
-        let alias = if from % 2 == 0 { "default" } else { "other" };
+        let alias = if from.is_multiple_of(2) {
+            "default"
+        } else {
+            "other"
+        };
         let next = count_down::new(on, from - 1).using(task_core::backend(alias));
         next.enqueue_on(&backends).await.expect("accepted");
     }

@@ -71,7 +71,7 @@ async fn a_failed_assertion_lists_what_was_enqueued_instead() {
             .enqueued::<greet>()
             .on_queue("special")
             .with_priority(5)
-            .assert_count(1)
+            .assert_count(1);
     });
     assert_eq!(
         text,

@@ -69,13 +69,14 @@ fn build_programs() -> Result<()> {
     )
 }
 
-/// The backends that need no server. The program `versions` knows what is linked into the tests.
+/// The backends that need no server; `memory` is the example of a crate of its own. The program `versions` knows
+/// what is linked into the tests.
 fn serverless() -> Result<Vec<Backend>> {
     let versions = process::read(
         cargo().args(["run", "--quiet", "--package", "tests", "--bin", "versions"]),
         "It prints one line per embedded database: name, tab, version.",
     )?;
-    let mut backends: Vec<Backend> = ["dummy", "immediate"]
+    let mut backends: Vec<Backend> = ["dummy", "immediate", "memory"]
         .map(|name| Backend {
             name: name.to_owned(),
             version: "no server".to_owned(),
