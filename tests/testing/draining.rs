@@ -95,6 +95,56 @@ async fn what_tasks_enqueue_on_any_alias_runs_as_well() {
     assert_eq!(drained.tasks.len(), 8);
 }
 
+/// Enqueues an echo that comes before everything else.
+#[task]
+async fn hurry(on: String) {
+    let open = OPEN.lock().expect("nobody panicked").clone();
+    let (_, backends) = open
+        .into_iter()
+        .find(|(name, _)| *name == on)
+        .expect("it is open");
+    let urgent = echo::new("urgent").using(priority(100));
+    urgent.enqueue_on(&backends).await.expect("accepted");
+}
+
+#[tokio::test]
+async fn a_task_of_higher_priority_that_a_task_enqueues_comes_before_the_rest() {
+    let backends = store().await;
+    let mine = ("hurrying".to_owned(), backends.clone());
+    OPEN.lock().expect("nobody panicked").push(mine);
+    // Enough before it for a worker that fetches ahead to have begun with that.
+    let quick = (0..200).map(|_| echo::new("quick").using(priority(50))).collect();
+    task_core::enqueue_many_on(quick, &backends)
+        .await
+        .expect("accepted");
+    hurry::new("hurrying")
+        .enqueue_on(&backends)
+        .await
+        .expect("accepted");
+    for text in ["one", "two", "three"] {
+        echo::new(text).enqueue_on(&backends).await.expect("accepted");
+    }
+    let drained = drain(&backends).await.expect("drained");
+    let ran = texts(&drained.tasks);
+    assert_eq!(ran[200..], ["null", "urgent", "one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn two_may_drain_at_a_time_and_each_tells_of_its_own() {
+    let (left, right) = (store().await, store().await);
+    for number in 0..10 {
+        let [one, two] = [format!("left {number}"), format!("right {number}")];
+        echo::new(one).enqueue_on(&left).await.expect("accepted");
+        echo::new(two).enqueue_on(&right).await.expect("accepted");
+    }
+    let (left, right) = tokio::join!(async { drain(&left).await }, async { drain(&right).await });
+    for (drained, name) in [(left, "left"), (right, "right")] {
+        let drained = drained.expect("drained");
+        let expected: Vec<_> = (0..10).map(|number| format!("{name} {number}")).collect();
+        assert_eq!(texts(&drained.tasks), expected);
+    }
+}
+
 #[tokio::test]
 async fn only_what_was_asked_for_runs() {
     let [one, two] = [

@@ -121,6 +121,7 @@ async fn a_long_list_is_cut() {
 #[tokio::test]
 async fn waiting_ends_with_the_enqueueing_it_waits_for() {
     let (dummy, backends) = empty();
+    let began = std::time::Instant::now();
     let waiting = tokio::spawn({
         let dummy = dummy.clone();
         async move { dummy.wait_for::<greet>(2, Duration::from_secs(60)).await }
@@ -132,6 +133,7 @@ async fn waiting_ends_with_the_enqueueing_it_waits_for() {
     greet::new("Bob").enqueue_on(&backends).await.expect("accepted");
     let sent = waiting.await.expect("no panic").expect("two came");
     assert_eq!(sent.count(), 2);
+    assert!(began.elapsed() < Duration::from_secs(30), "nobody woke it");
     // What is there already is not waited for.
     let again = dummy.wait_for::<greet>(2, Duration::ZERO).await;
     assert_eq!(again.expect("both are there").count(), 2);
