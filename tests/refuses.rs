@@ -52,16 +52,16 @@ async fn a_worker_whose_author_named_no_crate_can_still_be_asked() {
 async fn a_worker_with_two_tasks_of_one_name_names_both_places() {
     let site = Site::new();
     let places = [
-        "`doubled::greet`",
+        "`conformance::echo`",
+        "tasks.rs:8",
         "doubled_worker.rs:7",
-        "doubled_worker.rs:11",
         "another name",
     ];
     run(&site, DOUBLED, &["migrate"]).await.exits_with(0);
     for arguments in [
         &["run"][..],
         &["tasks"],
-        &["enqueue", "doubled::greet"],
+        &["enqueue", "conformance::echo"],
         &["check"],
     ] {
         run(&site, DOUBLED, arguments)

@@ -3,8 +3,9 @@
 //!
 //! Every figure is measured several times, all kinds in turn (interleaved), and printed
 //! as the median with the smallest and largest value. `--quick` measures once with fewer
-//! tasks.
+//! tasks. `compile` measures what `#[task]` costs the compiler instead.
 
+mod compile;
 mod idle;
 mod latency;
 mod ours;
@@ -53,9 +54,10 @@ fn main() -> ExitCode {
         ["worker", mode, file] => ours::worker_process(mode, file),
         // For a profiler: a file with tasks that wait, to be drained by `worker batch FILE`.
         ["fill", file, tasks] => ours::fill(file, tasks),
+        ["compile"] => compile::run(),
         [] => measure(Plan::FULL),
         ["--quick"] => measure(Plan::QUICK),
-        _ => Err(format!("usage: bench [--quick], not `{}`", words.join(" ")).into()),
+        _ => Err(format!("usage: bench [--quick | compile], not `{}`", words.join(" ")).into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor,
 };
-use serde::ser::{Serialize, SerializeStruct};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// A type that can be stored as an argument.
 #[diagnostic::on_unimplemented(
@@ -20,39 +20,55 @@ use serde::ser::{Serialize, SerializeStruct};
 )]
 pub trait TaskArgument: Sized {
     /// Adds this argument to the object.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    fn write<S: SerializeStruct>(&self, name: &'static str, object: &mut S) -> Result<(), S::Error>;
+    fn write<S: SerializeStruct>(&self, name: &'static str, object: &mut WrittenObject<S>);
 
     /// Takes the argument just named out of the object.
-    ///
-    /// # Errors
-    /// It does not fit, or it was there before.
     fn read<'de, A: MapAccess<'de>>(
         place: &mut Option<Self>,
         name: &'static str,
-        object: &mut StoredObject<A>,
-    ) -> Result<(), A::Error>;
+        object: &mut StoredObject<'de, A>,
+    );
 }
 
 // One sentence about the argument rather than one for each trait it lacks.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> TaskArgument for T {
-    fn write<S: SerializeStruct>(&self, name: &'static str, object: &mut S) -> Result<(), S::Error> {
-        object.serialize_field(name, self)
+    fn write<S: SerializeStruct>(&self, name: &'static str, object: &mut WrittenObject<S>) {
+        if let Ok(fields) = &mut object.0
+            && let Err(error) = fields.serialize_field(name, self)
+        {
+            object.0 = Err(error);
+        }
     }
 
     fn read<'de, A: MapAccess<'de>>(
         place: &mut Option<Self>,
         name: &'static str,
-        object: &mut StoredObject<A>,
-    ) -> Result<(), A::Error> {
+        object: &mut StoredObject<'de, A>,
+    ) {
         if place.is_some() {
-            return Err(A::Error::duplicate_field(name));
+            object.refuse(A::Error::duplicate_field(name));
+        } else if object.error.is_none() {
+            *place = object.keep(|object| object.next_value());
         }
-        *place = Some(object.0.next_value()?);
-        Ok(())
+    }
+}
+
+/// A type that has a value for an argument that is missing.
+#[diagnostic::on_unimplemented(
+    message = "task argument `{Self}` has no default",
+    label = "this type must be `Default`",
+    note = "`#[task(default)]` lets an argument be missing in tasks that were queued before it existed; implement `Default`, or take an `Option`"
+)]
+pub trait MissingArgument: Sized {
+    /// What was stored, or the default.
+    fn or_default(place: Option<Self>) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> MissingArgument for T {
+    fn or_default(place: Option<Self>) -> Self {
+        place.unwrap_or_default()
     }
 }
 
@@ -65,35 +81,91 @@ pub trait TaskArguments: Sized {
     ///
     /// # Errors
     /// One is missing or does not fit.
-    fn read<'de, A: MapAccess<'de>>(object: StoredObject<A>) -> Result<Self, A::Error>;
+    fn read<'de, A: MapAccess<'de>>(object: StoredObject<'de, A>) -> Result<Self, A::Error>;
 }
 
-/// A stored object that is being read.
-pub struct StoredObject<A>(A);
+/// An object that is being written, or the error that ended it.
+///
+/// It keeps the error until the end, like [`StoredObject`]: what is written for a task then has no
+/// `?` in it, which the compiler would have to look into for every argument of every task.
+pub struct WrittenObject<S: SerializeStruct>(Result<S, S::Error>);
 
-impl<'de, A: MapAccess<'de>> StoredObject<A> {
-    /// The next argument with one of these names. What has another name is passed over:
-    /// it was an argument once, and old tasks still carry it.
+impl<S: SerializeStruct> WrittenObject<S> {
+    /// Begins an object of so many arguments.
+    pub fn begin<Z>(serializer: Z, task: &'static str, arguments: usize) -> Self
+    where
+        Z: Serializer<SerializeStruct = S, Error = S::Error>,
+    {
+        Self(serializer.serialize_struct(task, arguments))
+    }
+
+    /// The whole object.
     ///
     /// # Errors
-    /// The text is not an object.
-    pub fn next_name(&mut self, names: &'static [&'static str]) -> Result<Option<&'static str>, A::Error> {
-        while let Some(name) = self.0.next_key_seed(OneOf(names))? {
-            if name.is_some() {
-                return Ok(name);
-            }
-            self.0.next_value::<IgnoredAny>()?;
-        }
-        Ok(None)
+    /// What could not be written.
+    pub fn end(self) -> Result<S::Ok, S::Error> {
+        self.0?.end()
     }
 }
 
-/// The argument, or the error that the object does not have it.
-///
-/// # Errors
-/// There is none.
-pub fn required<T, E: serde::de::Error>(place: Option<T>, name: &'static str) -> Result<T, E> {
-    place.ok_or_else(|| E::missing_field(name))
+/// A stored object that is being read, and the error that ended it.
+pub struct StoredObject<'de, A: MapAccess<'de>> {
+    object: A,
+    error: Option<A::Error>,
+}
+
+impl<'de, A: MapAccess<'de>> StoredObject<'de, A> {
+    /// The next argument with one of these names; `None` in the end and after an error. What has
+    /// another name is passed over: it was an argument once, and old tasks still carry it.
+    pub fn next_name(&mut self, names: &'static [&'static str]) -> Option<&'static str> {
+        if self.error.is_some() {
+            return None;
+        }
+        self.keep(|object| {
+            while let Some(name) = object.next_key_seed(OneOf(names))? {
+                if name.is_some() {
+                    return Ok(name);
+                }
+                object.next_value::<IgnoredAny>()?;
+            }
+            Ok(None)
+        })?
+    }
+
+    /// The argument; `None`, with the error kept, when the object does not have it.
+    pub fn required<T>(&mut self, place: Option<T>, name: &'static str) -> Option<T> {
+        if place.is_none() {
+            self.refuse(A::Error::missing_field(name));
+        }
+        place
+    }
+
+    /// All arguments, or the error.
+    ///
+    /// # Errors
+    /// What was kept.
+    pub fn end<T>(self, arguments: Option<T>) -> Result<T, A::Error> {
+        match (self.error, arguments) {
+            (Some(error), _) => Err(error),
+            (None, Some(arguments)) => Ok(arguments),
+            (None, None) => Err(A::Error::custom("no arguments")),
+        }
+    }
+
+    fn keep<T>(&mut self, step: impl FnOnce(&mut A) -> Result<T, A::Error>) -> Option<T> {
+        match step(&mut self.object) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(error);
+                None
+            }
+        }
+    }
+
+    /// What went wrong first is what counts.
+    fn refuse(&mut self, error: A::Error) {
+        self.error.get_or_insert(error);
+    }
 }
 
 /// Reads all arguments of a task from an object.
@@ -114,7 +186,7 @@ impl<'de, T: TaskArguments> Visitor<'de> for ObjectOf<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<T, A::Error> {
-        T::read(StoredObject(object))
+        T::read(StoredObject { object, error: None })
     }
 }
 
@@ -143,7 +215,7 @@ impl Visitor<'_> for OneOf {
 
 #[cfg(test)]
 mod tests {
-    use serde::{Deserialize, Serializer};
+    use serde::Deserialize;
 
     use super::*;
 
@@ -156,9 +228,9 @@ mod tests {
 
     impl Serialize for Pay {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let mut object = serializer.serialize_struct("pay", Self::NAMES.len())?;
-            <u32 as TaskArgument>::write(&self.sum, "sum", &mut object)?;
-            <Option<String> as TaskArgument>::write(&self.note, "note", &mut object)?;
+            let mut object = WrittenObject::begin(serializer, "pay", Self::NAMES.len());
+            <u32 as TaskArgument>::write(&self.sum, "sum", &mut object);
+            <Option<String> as TaskArgument>::write(&self.note, "note", &mut object);
             object.end()
         }
     }
@@ -172,19 +244,18 @@ mod tests {
     impl TaskArguments for Pay {
         const NAMES: &'static [&'static str] = &["sum", "note"];
 
-        fn read<'de, A: MapAccess<'de>>(mut object: StoredObject<A>) -> Result<Self, A::Error> {
+        fn read<'de, A: MapAccess<'de>>(mut object: StoredObject<'de, A>) -> Result<Self, A::Error> {
             let (mut sum, mut note) = (None, None);
-            while let Some(name) = object.next_name(Self::NAMES)? {
+            while let Some(name) = object.next_name(Self::NAMES) {
                 match name {
-                    "sum" => <u32 as TaskArgument>::read(&mut sum, name, &mut object)?,
-                    "note" => <Option<String> as TaskArgument>::read(&mut note, name, &mut object)?,
+                    "sum" => <u32 as TaskArgument>::read(&mut sum, name, &mut object),
+                    "note" => <Option<String> as TaskArgument>::read(&mut note, name, &mut object),
                     _ => {}
                 }
             }
-            Ok(Self {
-                sum: required(sum, "sum")?,
-                note: note.unwrap_or_default(),
-            })
+            let Some(sum) = object.required(sum, "sum") else { return object.end(None) };
+            let note = <Option<String> as MissingArgument>::or_default(note);
+            object.end(Some(Self { sum, note }))
         }
     }
 
@@ -207,10 +278,35 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_written_is_told_and_ends_it() {
+        use serde::ser::Error as _;
+
+        struct Unwritable;
+        impl Serialize for Unwritable {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(S::Error::custom("not on paper"))
+            }
+        }
+        let mut text = Vec::new();
+        let mut serializer = serde_json::Serializer::new(&mut text);
+        let mut object = WrittenObject::begin(&mut serializer, "pay", 2);
+        if let Ok(fields) = &mut object.0
+            && let Err(error) = fields.serialize_field("sum", &Unwritable)
+        {
+            object.0 = Err(error);
+        }
+        <u32 as TaskArgument>::write(&7, "note", &mut object);
+        let error = object.end().expect_err("unwritable");
+        assert_eq!(error.to_string(), "not on paper");
+        assert_eq!(text, br#"{"sum":"#);
+    }
+
+    #[test]
     fn what_does_not_fit_is_told() {
         for (json, expected) in [
             (r#"{"note":"rent"}"#, "missing field `sum`"),
             (r#"{"sum":7,"sum":8}"#, "duplicate field `sum`"),
+            (r#"{"sum":7,"note":5}"#, "invalid type: integer `5`, expected a string"),
             (r#"{"sum":"7"}"#, "invalid type: string \"7\", expected u32"),
             (
                 "[7]",

@@ -4,20 +4,20 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 use std::future::{Future, ready};
 use std::ops::Deref;
+use std::pin::Pin;
 
 use serde::de::DeserializeOwned;
 
 pub use inventory;
 pub use serde;
 
-pub use crate::arguments::{StoredObject, TaskArgument, TaskArguments, read_arguments, required};
+pub use crate::arguments::{MissingArgument, StoredObject, TaskArgument, TaskArguments, WrittenObject, read_arguments};
 pub use crate::backend::kinds::RegisteredKind;
 pub use crate::entry::RunFuture;
 pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
 pub use crate::registry::Registered;
-pub use crate::task::{enqueue_many, get_result};
-use crate::{FailureKind, Task, TaskContext, TaskFailure, TaskOutput as _, panic};
+use crate::{FailureKind, Task, TaskCall, TaskContext, TaskFailure, TaskId, TaskOutput as _, TaskResult, panic, task};
 pub use task_macros::worker;
 
 /// The queues of a crate that declares none: whatever name is given is checked later.
@@ -29,6 +29,27 @@ pub mod undeclared {
 /// An attempt that failed before it began.
 pub fn failed(failure: TaskFailure) -> RunFuture {
     Box::pin(ready(Err(failure)))
+}
+
+/// A future that may go to another thread, as [`enqueue`] and its like return it. That it may is
+/// found out once, here, and not again for every task.
+type Boxed<T> = Pin<Box<dyn Future<Output = crate::Result<T>> + Send>>;
+
+/// Puts a call in its queue.
+pub fn enqueue<T: Task>(call: TaskCall<T>) -> Boxed<TaskResult<T::Output>> {
+    Box::pin(call.enqueue())
+}
+
+/// Puts calls in their queues.
+pub fn enqueue_many<T: Task>(
+    calls: impl IntoIterator<Item = TaskCall<T>>,
+) -> Boxed<Vec<TaskResult<T::Output>>> {
+    Box::pin(task::enqueue_many(calls.into_iter().collect()))
+}
+
+/// The result of the call with this id.
+pub fn get_result<T: Task>(id: TaskId) -> Boxed<TaskResult<T::Output>> {
+    Box::pin(task::get_result::<T>(id))
 }
 
 /// Whether this JSON text can be read as the arguments `T`.
@@ -60,7 +81,8 @@ where
 /// What `Result<T, E>` returns when all is well.
 #[diagnostic::on_unimplemented(
     message = "a task returns a value or a `Result`, and `{Self}` is neither",
-    label = "the name ends in `Result`, but it is not `std::result::Result`"
+    label = "the name ends in `Result`, but it is not `std::result::Result`",
+    note = "give the type another name, or return `Result<{Self}, E>`"
 )]
 pub trait ResultType {
     /// The `T`.
@@ -89,18 +111,45 @@ impl<T, E> ResultType for Result<T, E> {
 ///
 /// # Errors
 /// The value cannot be written as JSON.
-pub fn encode_output<T: Task>(output: &T::Output, limit: usize) -> Result<String, TaskFailure> {
+pub fn finish<T: Task>(output: T::Output, limit: usize) -> Result<String, TaskFailure> {
     output.encode(limit)
 }
 
-/// How many bytes the return value of this attempt may have.
-pub fn result_limit(context: &TaskContext) -> usize {
-    context.result_bytes()
+/// An attempt of an async task: reads the arguments, makes the call, waits for it and finishes.
+pub fn run_async<T: Task, F>(
+    arguments: &str,
+    context: TaskContext,
+    call: impl FnOnce(T, TaskContext) -> F,
+    finish: impl FnOnce(F::Output, usize) -> Result<String, TaskFailure> + Send + 'static,
+) -> RunFuture
+where
+    F: Future + Send + 'static,
+{
+    match decode::<T>(arguments) {
+        Ok(arguments) => {
+            let limit = context.result_bytes();
+            let running = call(arguments, context);
+            Box::pin(async move { finish(running.await, limit) })
+        }
+        Err(failure) => failed(failure),
+    }
 }
 
-/// Compiles only for a future that may move between threads.
-pub fn assert_send<F: Future + Send>(future: F) -> F {
-    future
+/// An attempt of a task that blocks, on the pool made for it. The return value is finished there
+/// as well: neither it nor an error has to move between threads.
+pub fn run_on_the_pool<T: Task, R>(
+    arguments: &str,
+    context: TaskContext,
+    call: impl FnOnce(T, TaskContext) -> R + Send + 'static,
+    finish: impl FnOnce(R, usize) -> Result<String, TaskFailure> + Send + 'static,
+) -> RunFuture {
+    match decode::<T>(arguments) {
+        Ok(arguments) => {
+            let limit = context.result_bytes();
+            Box::pin(async move { run_blocking(move || finish(call(arguments, context), limit)).await? })
+        }
+        Err(failure) => failed(failure),
+    }
 }
 
 /// A borrowed error, so that the three traits below can be tried in turn.
@@ -171,49 +220,57 @@ impl<E> DescribeDisplay<E> for Described<'_, E> {
     }
 }
 
-/// The crate of a `module_path!()`: what stands before the first `::`.
-pub const fn crate_of(module_path: &'static str) -> &'static str {
-    let bytes = module_path.as_bytes();
-    let mut end = 0;
-    while end < bytes.len() && bytes[end] != b':' {
-        end += 1;
-    }
-    module_path.split_at(end).0
+/// `crate::function`, put together by the compiler.
+pub struct StoredName {
+    bytes: [u8; MAX_NAME_BYTES],
+    length: usize,
 }
 
-/// `crate::function` as bytes, for [`stored_name!`].
-pub const fn join<const LENGTH: usize>(crate_name: &str, function: &str) -> [u8; LENGTH] {
-    let (left, right) = (crate_name.as_bytes(), function.as_bytes());
-    let mut joined = [b':'; LENGTH];
-    let mut at = 0;
-    while at < left.len() {
-        joined[at] = left[at];
-        at += 1;
-    }
-    at = 0;
-    while at < right.len() {
-        joined[left.len() + 2 + at] = right[at];
-        at += 1;
-    }
-    joined
-}
-
-/// The stored name of a function of this crate, as a constant.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stored_name {
-    ($function:literal) => {{
-        const CRATE: &::core::primitive::str = $crate::__private::crate_of(::core::module_path!());
-        const LENGTH: ::core::primitive::usize = CRATE.len() + 2 + $function.len();
-        const BYTES: [::core::primitive::u8; LENGTH] = $crate::__private::join::<LENGTH>(CRATE, $function);
-        match ::core::str::from_utf8(&BYTES) {
-            ::core::result::Result::Ok(name) => name,
-            ::core::result::Result::Err(_) => ::core::panic!("two names joined are text"),
+impl StoredName {
+    /// The stored name of a function in this module: modules are not part of it.
+    ///
+    /// # Panics
+    /// It is longer than a name may be. The compiler stops there.
+    pub const fn of(module_path: &str, function: &str) -> Self {
+        let name = Self {
+            bytes: [0; MAX_NAME_BYTES],
+            length: 0,
+        };
+        let module_path = module_path.as_bytes();
+        let mut end = 0;
+        while end < module_path.len() && module_path[end] != b':' {
+            end += 1;
         }
-    }};
+        name.with(module_path.split_at(end).0)
+            .with(b"::")
+            .with(function.as_bytes())
+    }
+
+    const fn with(mut self, bytes: &[u8]) -> Self {
+        assert!(
+            self.length + bytes.len() <= MAX_NAME_BYTES,
+            "the stored name of this task, `crate::function`, is too long: write `name = \"..\"` with at most 200 bytes"
+        );
+        let mut index = 0;
+        while index < bytes.len() {
+            self.bytes[self.length] = bytes[index];
+            self.length += 1;
+            index += 1;
+        }
+        self
+    }
+
+    /// The name.
+    pub const fn text(&self) -> &str {
+        match str::from_utf8(self.bytes.split_at(self.length).0) {
+            Ok(text) => text,
+            Err(_) => panic!("two names joined are text"),
+        }
+    }
 }
 
-pub use crate::__stored_name as stored_name;
+/// The longest stored name, which is also what `name = ".."` may have.
+const MAX_NAME_BYTES: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -221,8 +278,15 @@ mod tests {
 
     #[test]
     fn a_stored_name_is_crate_and_function_without_modules() {
-        const NAME: &str = stored_name!("greet");
-        assert_eq!(NAME, "task_core::greet");
+        const NAME: &str = const { &StoredName::of("app::mail::outgoing", "greet") }.text();
+        assert_eq!(NAME, "app::greet");
+        assert_eq!(StoredName::of("app", &"a".repeat(195)).text().len(), 200);
+    }
+
+    #[test]
+    #[should_panic(expected = "is too long")]
+    fn a_stored_name_has_a_limit() {
+        StoredName::of("app", &"a".repeat(196));
     }
 
     #[test]

@@ -233,7 +233,7 @@ mod tests {
             "unknown attribute `qeue`, did you mean `queue`?",
             "`timeout` is given twice",
             "`priority` must be from -100 to 100, this is 101",
-            "a backend alias cannot be empty",
+            "`` cannot be the alias of a backend",
             "`takes_context` takes no value",
             "task name `two words` contains a blank",
             "`aliases` takes a list of string literals",

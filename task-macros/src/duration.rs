@@ -20,12 +20,15 @@ pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
         let (number, after) = split_while(rest, |letter| letter.is_ascii_digit());
         let (unit, after) = split_while(after.trim_start(), char::is_alphabetic);
         if number.is_empty() {
-            return Err(format!("`{text}` is not a duration: {ACCEPTED}"));
+            return Err(format!("{}: {ACCEPTED}", without_number(text)));
+        }
+        if after.starts_with(['.', ',']) {
+            return Err(format!("`{text}` has a fraction: {ACCEPTED}"));
         }
         if unit.is_empty() {
             return Err(format!("`{number}` in `{text}` has no unit: {ACCEPTED}"));
         }
-        let factor = factor(unit).ok_or_else(|| format!("unknown unit `{unit}` in `{text}`: {ACCEPTED}"))?;
+        let factor = factor(unit).ok_or_else(|| unknown_unit(text, unit))?;
         total = number
             .parse::<u64>()
             .ok()
@@ -52,6 +55,32 @@ fn factor(unit: &str) -> Option<u64> {
         "d" => DAY,
         _ => return None,
     })
+}
+
+fn without_number(text: &str) -> String {
+    if text.trim_start().starts_with('-') {
+        format!("`{text}` is negative")
+    } else {
+        format!("`{text}` is not a duration")
+    }
+}
+
+fn unknown_unit(text: &str, unit: &str) -> String {
+    let hint = match unit.to_lowercase().as_str() {
+        "msec" | "msecs" | "milli" | "millis" | "millisecond" | "milliseconds" => ", did you mean `ms`?",
+        "s" | "sec" | "secs" | "second" | "seconds" => ", did you mean `s`?",
+        "m" | "min" | "mins" | "minute" | "minutes" => ", did you mean `m`?",
+        "h" | "hr" | "hrs" | "hour" | "hours" => ", did you mean `h`?",
+        "d" | "day" | "days" => ", did you mean `d`?",
+        "w" | "week" | "weeks" => ", a week is `7d`:",
+        _ => ":",
+    };
+    let accepted = if hint.ends_with('?') {
+        ACCEPTED.replacen('w', "W", 1)
+    } else {
+        ACCEPTED.to_owned()
+    };
+    format!("unknown unit `{unit}` in `{text}`{hint} {accepted}")
 }
 
 fn split_while(text: &str, accept: impl Fn(char) -> bool) -> (&str, &str) {
@@ -85,10 +114,13 @@ mod tests {
             ("soon", "`soon` is not a duration"),
             ("30", "`30` in `30` has no unit"),
             ("1h30", "`30` in `1h30` has no unit"),
-            ("1.5h", "`1` in `1.5h` has no unit"),
-            ("-3s", "`-3s` is not a duration"),
-            ("5 parsecs", "unknown unit `parsecs`"),
-            ("30S", "unknown unit `S`"),
+            ("1.5h", "`1.5h` has a fraction"),
+            ("-3s", "`-3s` is negative"),
+            ("5 parsecs", "unknown unit `parsecs` in `5 parsecs`: write"),
+            ("30S", "unknown unit `S` in `30S`, did you mean `s`? Write"),
+            ("5min", "unknown unit `min` in `5min`, did you mean `m`?"),
+            ("30 Seconds", "unknown unit `Seconds` in `30 Seconds`, did you mean `s`?"),
+            ("2w", "unknown unit `w` in `2w`, a week is `7d`: write"),
         ] {
             let error = milliseconds(text).expect_err(text);
             assert!(error.starts_with(reason), "{text}: {error}");

@@ -1,9 +1,10 @@
 //! `#[task]` from beginning to end: read, check, write, and fall back where it must.
 
-pub(crate) mod arguments;
-pub(crate) mod calls;
+mod arguments;
+mod calls;
 mod entry;
 mod run;
+mod unique;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -39,7 +40,15 @@ pub(crate) fn task(list: TokenStream, item: &TokenStream) -> TokenStream {
         fallback::stand_in(&task)
     };
     let mistakes = mistakes.into_tokens();
-    quote!(#function #generated #mistakes)
+    let by_value = by_value(&shape);
+    quote!(#by_value #function #generated #mistakes)
+}
+
+/// A worker passes arguments that nobody else owns: there is nothing to borrow from.
+/// Clippy does not ask it of async functions.
+fn by_value(shape: &Shape) -> Option<TokenStream> {
+    let is_asked = !shape.is_async && (shape.takes_context || !shape.parameters.is_empty());
+    is_asked.then(|| quote!(#[allow(clippy::needless_pass_by_value)]))
 }
 
 /// Refuses a second `#[task]` and takes it off: left there, it would define everything
@@ -66,31 +75,40 @@ pub(crate) struct Task<'a> {
 
 impl Task<'_> {
     fn expand(&self) -> TokenStream {
-        let (name, krate, conditions) = (self.name(), self.krate(), self.conditions());
-        let output = self.output_item();
-        let private = self.private();
-        let (arguments, calls) = (arguments::structure(self), calls::functions(self));
+        let (name, krate, private) = (self.name(), self.krate(), self.private());
         let (run, entry) = (run::function(self), entry::constant(self));
-        let queue = entry::queue_check(self);
-        let quiet = quiet();
+        let (queue, names) = (entry::queue_check(self), unique::names(self));
+        let output = self.output_item();
+        self.around(&quote! {
+            #run
+            #entry
+            #[automatically_derived]
+            impl #krate::Task for #name {
+                #output
+                const ENTRY: &'static #krate::TaskEntry = &__TASK_ENTRY;
+            }
+            #private::inventory::submit! {
+                #private::Registered(&__TASK_ENTRY)
+            }
+            #queue
+            #names
+        })
+    }
+
+    /// The struct, and one block for all that belongs to it: each block is a body that the
+    /// compiler checks on its own.
+    pub(crate) fn around(&self, rest: &TokenStream) -> TokenStream {
+        let (structure, storage) = (arguments::structure(self), arguments::storage(self));
+        let (calls, conditions, quiet) = (calls::functions(self), self.conditions(), quiet());
         quote! {
-            #arguments
-            #calls
+            #structure
             #conditions
             #quiet
             const _: () = {
-                #run
-                #entry
-                #[automatically_derived]
-                impl #krate::Task for #name {
-                    #output
-                    const ENTRY: &'static #krate::TaskEntry = &__TASK_ENTRY;
-                }
-                #private::inventory::submit! {
-                    #private::Registered(&__TASK_ENTRY)
-                }
+                #storage
+                #calls
+                #rest
             };
-            #queue
         }
     }
 
@@ -100,11 +118,12 @@ impl Task<'_> {
     }
 
     pub(crate) fn krate(&self) -> TokenStream {
-        self.krate_at(Span::call_site())
+        paths::given_or(self.attributes.krate.as_ref(), &quote!(::task_core))
     }
 
     pub(crate) fn private(&self) -> TokenStream {
-        self.private_at(Span::call_site())
+        let krate = self.krate();
+        quote!(#krate::__private)
     }
 
     /// The crate's path, for errors that are to be shown at this place.
@@ -201,7 +220,7 @@ mod tests {
     #[test]
     fn the_entry_says_what_is_not_as_usual_and_no_more() {
         let text = expanded("", "async fn greet() {}");
-        assert_has(&text, r#"::task_core::__private::stored_name!("greet")"#);
+        assert_has(&text, r#"::task_core::__private::StoredName::of(::core::module_path!(), "greet")"#);
         for unusual in [
             "queue",
             "priority",

@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use crate::expand::{Task, arguments, calls, quiet};
+use crate::expand::Task;
 use crate::mistakes::Mistakes;
 
 /// The item as it was, and the messages.
@@ -16,19 +16,13 @@ pub(crate) fn untouched(item: &impl ToTokens, mistakes: Mistakes) -> TokenStream
 /// A task of the same name that can be written down everywhere and run nowhere.
 pub(crate) fn stand_in(task: &Task<'_>) -> TokenStream {
     let (name, krate, output) = (task.name(), task.krate(), task.output_item());
-    let (arguments, calls) = (arguments::structure(task), calls::functions(task));
-    let (conditions, quiet) = (task.conditions(), quiet());
     let text = name.to_string();
-    quote! {
-        #arguments
-        #calls
-        #conditions
-        #quiet
+    task.around(&quote! {
         #[automatically_derived]
         impl #krate::Task for #name {
             #output
             const ENTRY: &'static #krate::TaskEntry =
                 &#krate::TaskEntry::new(#text, |_, _| ::core::unreachable!("this task did not compile"));
         }
-    }
+    })
 }

@@ -19,6 +19,7 @@ const OTHER_ITEMS: &[(&str, &str)] = &[
     ("use", "an import"),
     ("extern", "an extern item"),
     ("macro_rules", "a macro"),
+    ("let", "a variable"),
 ];
 
 /// A function as written. Its signature is understood; its body is carried along as
@@ -33,7 +34,7 @@ pub(crate) struct Function {
 impl Function {
     /// Reads the item, or says why it is not a function.
     pub(crate) fn read(item: &TokenStream) -> syn::Result<Self> {
-        let function = syn::parse2::<Self>(item.clone()).map_err(|error| describe(item).unwrap_or(error))?;
+        let function = syn::parse2::<Self>(item.clone()).map_err(|error| describe(item, error))?;
         let has_body = matches!(
             function.body.clone().into_iter().next(),
             Some(TokenTree::Group(_))
@@ -69,20 +70,20 @@ impl ToTokens for Function {
     }
 }
 
-/// The mistake of putting `#[task]` on this item, if its kind is known.
-fn describe(item: &TokenStream) -> Option<syn::Error> {
+/// The mistake of putting `#[task]` on this item; of a broken function, what is broken.
+fn describe(item: &TokenStream, error: syn::Error) -> syn::Error {
     for token in item.clone() {
         let TokenTree::Ident(word) = &token else { continue };
         let text = word.to_string();
         if text == "fn" {
-            return None;
+            return error;
         }
         if let Some((_, what)) = OTHER_ITEMS.iter().find(|(keyword, _)| *keyword == text) {
             let message = format!("`#[task]` goes on a function, and this is {what}");
-            return Some(syn::Error::new_spanned(token, message));
+            return syn::Error::new_spanned(token, message);
         }
     }
-    None
+    syn::Error::new(error.span(), "`#[task]` goes on a function")
 }
 
 #[cfg(test)]
@@ -125,6 +126,15 @@ mod tests {
             )),
             "`#[task]` goes on a function, and this is a constant"
         );
+    }
+
+    #[test]
+    fn what_has_no_keyword_is_no_function_either() {
+        assert_eq!(
+            refusal(&quote!(thread_local! { static A: u8 = 1; })),
+            "`#[task]` goes on a function"
+        );
+        assert!(refusal(&quote!(fn 5() {})).starts_with("expected"));
     }
 
     #[test]

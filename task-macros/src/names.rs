@@ -6,6 +6,19 @@ pub(crate) const QUEUE_BYTES: usize = 100;
 /// The longest stored name of a task, in bytes.
 pub(crate) const TASK_BYTES: usize = 200;
 
+/// The longest alias of a backend, in bytes; the same limit as in the settings.
+const ALIAS_BYTES: usize = 64;
+
+/// Names that begin with this are for what the macros write, and for what may one day be
+/// stored beside the arguments.
+const RESERVED: &str = "__";
+
+/// Why this cannot be the name of a task function or of an argument.
+pub(crate) fn refuse_identifier(name: &str) -> Option<String> {
+    name.starts_with(RESERVED)
+        .then(|| format!("names that begin with `{RESERVED}` are reserved for generated code: write another one"))
+}
+
 /// Why this cannot name a queue.
 pub(crate) fn refuse_queue(name: &str) -> Option<String> {
     refuse("queue name", name, QUEUE_BYTES)
@@ -22,9 +35,15 @@ pub(crate) fn refuse_task(name: &str) -> Option<String> {
 
 /// Why this cannot be the alias of a backend.
 pub(crate) fn refuse_backend(name: &str) -> Option<String> {
-    refuse("backend alias", name, QUEUE_BYTES).or_else(|| {
-        name.contains(char::is_whitespace)
-            .then(|| format!("backend alias `{name}` contains a blank"))
+    let fits = (1..=ALIAS_BYTES).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    (!fits).then(|| {
+        format!(
+            "`{}` cannot be the alias of a backend: an alias has 1 to {ALIAS_BYTES} ASCII letters, digits, `-` or `_`",
+            name.escape_debug()
+        )
     })
 }
 
@@ -65,6 +84,24 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_is_what_settings_accept() {
+        assert_eq!(refuse_backend("reports_EU-2"), None);
+        assert_eq!(refuse_backend(&"a".repeat(64)), None);
+        for alias in ["", "two words", "a.b", "größe", "a\n", &"a".repeat(65)] {
+            assert!(
+                refuse_backend(alias).is_some_and(|reason| reason.contains("1 to 64 ASCII letters")),
+                "{alias}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_underscores_are_not_for_users() {
+        assert!(refuse_identifier("__version").is_some());
+        assert_eq!(refuse_identifier("_version"), None);
+    }
+
+    #[test]
     fn empty_blank_and_control_are_refused() {
         assert_eq!(refuse_queue("").as_deref(), Some("a queue name cannot be empty"));
         assert_eq!(
@@ -78,10 +115,6 @@ mod tests {
         assert_eq!(
             refuse_task("a\n").as_deref(),
             Some("a task name cannot contain control characters")
-        );
-        assert_eq!(
-            refuse_backend("").as_deref(),
-            Some("a backend alias cannot be empty")
         );
     }
 }

@@ -1,11 +1,14 @@
 //! The parameters of a task: the context first, if it is asked for, then its arguments.
 
-use proc_macro2::{Ident, Span};
+mod attributes;
+
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
-use syn::{Attribute, FnArg, Meta, Pat, PatType, Signature, Type};
+use syn::ext::IdentExt;
+use syn::{FnArg, Pat, PatType, Signature, Type};
 
 use crate::mistakes::Mistakes;
-use crate::{settings, types};
+use crate::{forward, names, types};
 
 const CONTEXT: &str = "TaskContext";
 
@@ -22,7 +25,7 @@ pub(crate) enum Context {
 pub(crate) struct Parameter {
     pub(crate) name: Ident,
     /// Its `#[cfg(..)]`.
-    pub(crate) conditions: Vec<Attribute>,
+    pub(crate) conditions: TokenStream,
     pub(crate) kind: ParameterKind,
 }
 
@@ -51,7 +54,7 @@ pub(crate) fn read(
     let mut inputs = signature.inputs.iter_mut().filter_map(typed);
     if context != Context::None
         && let Some(first) = inputs.next()
-        && let Some(attribute) = take_own_attributes(first).first()
+        && let Some(attribute) = attributes::take(first).first()
     {
         mistakes.at(attribute, "the context is not stored, so this means nothing here");
     }
@@ -60,17 +63,25 @@ pub(crate) fn read(
         context: &context,
         is_asked: asked.is_some(),
     };
-    let parameters = inputs
-        .enumerate()
-        .map(|(index, input)| reader.read(index, input, mistakes))
-        .collect();
-    (context, parameters)
+    let mut parameters: Vec<Parameter> = Vec::new();
+    let mut is_complete = true;
+    for (index, input) in inputs.enumerate() {
+        // A context in a wrong place is left out of `new` and `enqueue`: nobody passes one.
+        if reader.is_misplaced_context(&input.ty, mistakes) {
+            attributes::take(input);
+            is_complete = false;
+        } else {
+            let parameter = reader.read(index, input, &parameters, mistakes);
+            parameters.push(parameter);
+        }
+    }
+    (if is_complete { context } else { Context::Broken }, parameters)
 }
 
 /// Takes our own attributes off all parameters, unread.
 pub(crate) fn remove_own_attributes(signature: &mut Signature) {
     for input in signature.inputs.iter_mut().filter_map(typed) {
-        drop(take_own_attributes(input));
+        attributes::take(input);
     }
 }
 
@@ -117,24 +128,39 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self, index: usize, input: &mut PatType, mistakes: &mut Mistakes) -> Parameter {
-        let may_be_missing = read_own_attributes(input, mistakes) || types::is_called(&input.ty, "Option");
-        let name = name(&input.pat);
-        if name.is_none() {
-            let message = "an argument is stored under its name: write a plain name here and take it apart \
-                           in the body";
-            mistakes.at(&input.pat, message);
+    /// Notes a context that is not the first parameter.
+    fn is_misplaced_context(&self, ty: &Type, mistakes: &mut Mistakes) -> bool {
+        if !types::is_called(ty, CONTEXT) {
+            return false;
         }
+        match (self.context, self.is_asked) {
+            // Told at the first parameter.
+            (Context::None, true) => {}
+            (Context::None, false) => {
+                mistakes.at(
+                    ty,
+                    "the context must be the first parameter, and `#[task(takes_context)]` ask for it",
+                );
+            }
+            _ => mistakes.at(ty, "a task has one context, and it is the first parameter"),
+        }
+        true
+    }
+
+    fn read(
+        &self,
+        index: usize,
+        input: &mut PatType,
+        before: &[Parameter],
+        mistakes: &mut Mistakes,
+    ) -> Parameter {
+        let may_be_missing = attributes::read(input, mistakes) || types::is_called(&input.ty, "Option");
+        let name = accepted_name(&input.pat, before, mistakes);
         let is_storable = self.accept_type(&input.ty, mistakes) && name.is_some();
         let ty = (*input.ty).clone();
         Parameter {
             name: name.unwrap_or_else(|| format_ident!("argument_{index}", span = Span::mixed_site())),
-            conditions: input
-                .attrs
-                .iter()
-                .filter(|attribute| attribute.path().is_ident("cfg"))
-                .cloned()
-                .collect(),
+            conditions: forward::conditions(&input.attrs),
             kind: if is_storable {
                 ParameterKind::Stored { ty, may_be_missing }
             } else {
@@ -148,47 +174,53 @@ impl Reader<'_> {
     /// Whether the type means outside of the function what it means in its signature.
     fn can_be_passed(&self, ty: &Type) -> bool {
         let is_reference = matches!(types::peeled(ty), Type::Reference(_));
-        !types::mentions(ty, self.generics) && (is_reference || !types::borrows(ty))
+        !types::mentions(ty, self.generics)
+            && !types::mentions(ty, &["_".to_owned()])
+            && types::owned_of_unsized(ty).is_none()
+            && (is_reference || !types::borrows(ty))
     }
 
     /// Whether the type can be written into the struct of arguments. Whether it can be
     /// stored as well, only the compiler knows.
     fn accept_type(&self, ty: &Type, mistakes: &mut Mistakes) -> bool {
-        if types::mentions(ty, self.generics) {
+        // Of `_`, the compiler says on its own that it cannot stand here.
+        if types::mentions(ty, self.generics) || types::mentions(ty, &["_".to_owned()]) {
             return false;
         }
-        if types::mentions(ty, &["impl".to_owned()]) {
-            mistakes.at(
-                ty,
-                "an argument is stored with its type: write the type itself instead of `impl`",
-            );
-        } else if types::is_called(ty, CONTEXT) {
-            match (self.context, self.is_asked) {
-                (Context::None, true) => {}
-                (Context::None, false) => {
-                    mistakes.at(
-                        ty,
-                        "the context must be the first parameter, and `#[task(takes_context)]` ask for it",
-                    );
-                }
-                _ => mistakes.at(ty, "a task has one context, and it is the first parameter"),
-            }
+        let message = if types::mentions(ty, &["impl".to_owned()]) {
+            "an argument is stored with its type: write the type itself instead of `impl`".to_owned()
         } else if let Type::Reference(reference) = types::peeled(ty) {
-            let owned = types::owned(reference);
-            mistakes.at(
-                ty,
-                format!("an argument outlives the call, so it cannot be a reference: take `{owned}`"),
-            );
+            let owned = types::owned(&reference.elem);
+            format!("an argument outlives the call, so it cannot be a reference: take `{owned}`")
+        } else if let Some(owned) = types::owned_of_unsized(ty) {
+            format!("an argument has a size that is known: take `{owned}`")
         } else if types::borrows(ty) {
-            mistakes.at(
-                ty,
-                "an argument outlives the call, so it cannot borrow: take owned values such as `String`",
-            );
+            "an argument outlives the call, so it cannot borrow: take owned values such as `String`".to_owned()
+        } else if let Some(what) = types::bound_to_one_process(ty) {
+            format!("{what} means something in one process and thread only: take the value itself")
         } else {
             return true;
-        }
+        };
+        mistakes.at(ty, message);
         false
     }
+}
+
+/// The name of a parameter under which it can be stored, or nothing and why.
+fn accepted_name(pattern: &Pat, before: &[Parameter], mistakes: &mut Mistakes) -> Option<Ident> {
+    let Some(name) = name(pattern) else {
+        let message = "an argument is stored under its name: write a plain name here and take it apart in \
+                       the body";
+        mistakes.at(pattern, message);
+        return None;
+    };
+    if let Some(reason) = names::refuse_identifier(&name.unraw().to_string()) {
+        mistakes.at(&name, reason);
+        return None;
+    }
+    // Of a name that is there twice, the compiler complains at the function itself.
+    let is_new = before.iter().all(|other| other.name.unraw() != name.unraw());
+    is_new.then_some(name)
 }
 
 /// The name of a plain parameter. `mut` is the function's own business.
@@ -204,34 +236,6 @@ fn typed(input: &mut FnArg) -> Option<&mut PatType> {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     }
-}
-
-/// Takes `#[task(..)]` off a parameter: the compiler would not know it.
-fn take_own_attributes(input: &mut PatType) -> Vec<Attribute> {
-    let (own, others) = input
-        .attrs
-        .drain(..)
-        .partition(|attribute| attribute.path().is_ident("task"));
-    input.attrs = others;
-    own
-}
-
-/// Whether `#[task(default)]` is there.
-fn read_own_attributes(input: &mut PatType, mistakes: &mut Mistakes) -> bool {
-    let mut has_default = false;
-    for attribute in take_own_attributes(input) {
-        let Meta::List(list) = &attribute.meta else {
-            mistakes.at(
-                &attribute,
-                "on an argument, only `#[task(default)]` has a meaning",
-            );
-            continue;
-        };
-        for setting in settings::read(list.tokens.clone(), &["default"], mistakes) {
-            has_default |= mistakes.keep(setting.flag()).is_some();
-        }
-    }
-    has_default
 }
 
 impl Parameter {

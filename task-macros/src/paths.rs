@@ -4,6 +4,11 @@ use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Path;
 
+/// The path the user gave, with errors shown where it stands, or the usual one.
+pub(crate) fn given_or(given: Option<&Path>, usual: &TokenStream) -> TokenStream {
+    given.map_or_else(|| usual.clone(), ToTokens::to_token_stream)
+}
+
 /// The path the user gave or the usual one, such that an error in an expression that
 /// begins with it is shown at `span`.
 pub(crate) fn at(given: Option<&Path>, usual: &TokenStream, span: Span) -> TokenStream {

@@ -61,6 +61,19 @@ pub(crate) fn split_at_commas(list: TokenStream) -> Vec<TokenStream> {
     parts
 }
 
+/// The key after a comma that was forgotten.
+fn next_key(value: &TokenStream) -> Option<Ident> {
+    let tokens: Vec<TokenTree> = value.clone().into_iter().collect();
+    tokens.windows(3).find_map(|three| match three {
+        [before, TokenTree::Ident(key), TokenTree::Punct(equals)]
+            if equals.as_char() == '=' && !matches!(before, TokenTree::Punct(_)) =>
+        {
+            Some(key.clone())
+        }
+        _ => None,
+    })
+}
+
 impl Setting {
     fn from_tokens(part: TokenStream) -> syn::Result<Self> {
         let mut tokens = part.clone().into_iter();
@@ -69,10 +82,19 @@ impl Setting {
         };
         match tokens.next() {
             None => Ok(Self { key, value: None }),
-            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => Ok(Self {
-                key,
-                value: Some(tokens.collect()),
-            }),
+            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
+                let value: TokenStream = tokens.collect();
+                match next_key(&value) {
+                    Some(next) => {
+                        let message = format!("expected `,` before `{next}`");
+                        Err(syn::Error::new_spanned(next, message))
+                    }
+                    None => Ok(Self {
+                        key,
+                        value: Some(value),
+                    }),
+                }
+            }
             Some(other) => Err(syn::Error::new_spanned(
                 other,
                 format!("expected `=` or `,` after `{key}`"),
@@ -197,7 +219,7 @@ mod tests {
     fn every_bad_part_is_told_and_the_good_ones_are_kept() {
         let mut mistakes = Mistakes::default();
         let settings = read(
-            quote!("x", quee = 1, queue = 2, queue = 3, priority 5),
+            quote!("x", quee = 1, queue = 2, queue = 3, priority 5, queue = a::B priority = 5),
             &["queue"],
             &mut mistakes,
         );
@@ -209,6 +231,7 @@ mod tests {
                 "unknown attribute `quee`, did you mean `queue`? Known: `queue`",
                 "`queue` is given twice",
                 "expected `=` or `,` after `priority`",
+                "expected `,` before `priority`",
             ]
         );
     }

@@ -1,11 +1,12 @@
 //! Which functions can be tasks: what a signature says, and what is refused in it.
 
 use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
 use syn::{FnArg, GenericArgument, GenericParam, PathArguments, ReturnType, Safety, Signature, Type};
 
 use crate::mistakes::Mistakes;
 use crate::parameters::{self, Context, Parameter};
-use crate::{paths, types};
+use crate::{names, paths, types};
 
 /// The function as those see it who call it by name, later.
 pub(crate) struct Shape {
@@ -50,6 +51,10 @@ impl Shape {
             return None;
         }
         let mut is_callable = accept_qualifiers(signature, mistakes);
+        if let Some(reason) = names::refuse_identifier(&signature.ident.unraw().to_string()) {
+            mistakes.at(&signature.ident, reason);
+            is_callable = false;
+        }
         let generics = accept_generics(signature, mistakes);
         is_callable &= generics.is_empty();
         let output = Output::read(&signature.output, &generics, mistakes);
@@ -127,7 +132,12 @@ impl Output {
         let ReturnType::Type(_, ty) = output else {
             return Some(Self::Unit);
         };
-        if types::mentions(ty, generics) {
+        // Of `_`, the compiler says on its own that it cannot stand here.
+        if types::mentions(ty, generics) || types::mentions(ty, &["_".to_owned()]) {
+            return None;
+        }
+        if matches!(types::peeled(ty), Type::Never(_)) {
+            mistakes.at(ty, "a task comes to an end: return `()`, or what it found");
             return None;
         }
         if types::mentions(ty, &["impl".to_owned()]) {
@@ -138,14 +148,32 @@ impl Output {
             return None;
         }
         if let Type::Reference(reference) = types::peeled(ty) {
-            let owned = types::owned(reference);
+            let owned = types::owned(&reference.elem);
             mistakes.at(
                 ty,
                 format!("what a task returns is stored, so it cannot be a reference: return `{owned}`"),
             );
             return None;
         }
-        let ty = (**ty).clone();
+        let output = Self::classify(ty);
+        let stored = match &output {
+            Self::Plain(ty) => Some(ty),
+            Self::Fallible { value, .. } => value.as_deref(),
+            Self::Unit => None,
+        };
+        if let Some(stored) = stored.filter(|ty| types::borrows(ty)) {
+            mistakes.at(
+                stored,
+                "what a task returns is stored, so it cannot borrow: return owned values such as `String`",
+            );
+            return None;
+        }
+        Some(output)
+    }
+
+    /// By its name a `Result`, or not.
+    fn classify(ty: &Type) -> Self {
+        let ty = ty.clone();
         match types::last_segment(&ty) {
             Some(segment) if segment.ident.to_string().ends_with("Result") => {
                 let types = types_in(&segment.arguments);
@@ -155,9 +183,9 @@ impl Output {
                     .filter(|_| segment.ident == "Result")
                     .map(|ty| Box::new(ty.clone()));
                 let error = paths::span_of(types.last().unwrap_or(&ty));
-                Some(Self::Fallible { ty, value, error })
+                Self::Fallible { ty, value, error }
             }
-            _ => Some(Self::Plain(ty)),
+            _ => Self::Plain(ty),
         }
     }
 }
@@ -265,7 +293,7 @@ mod tests {
         );
         assert_eq!(
             with(parse_quote!(fn f(a: u8, c: TaskContext)), true),
-            (false, false, 2, missing)
+            (false, false, 1, missing)
         );
         let (takes_context, is_callable, _, mistake) = with(parse_quote!(fn f(c: TaskContext)), false);
         assert!(

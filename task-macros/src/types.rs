@@ -2,7 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{PathSegment, Type, TypeReference};
+use syn::{PathSegment, Type};
 
 /// Types that `Into` is worth having for: there is a shorter way to write their values.
 /// Numbers are not among them, since a literal could then not tell its type.
@@ -37,15 +37,41 @@ pub(crate) fn is_made_with_into(ty: &Type) -> bool {
     MADE_WITH_INTO.iter().any(|name| is_called(ty, name))
 }
 
-/// What to store instead of a reference.
-pub(crate) fn owned(reference: &TypeReference) -> String {
-    let element = peeled(&reference.elem);
+/// What to store instead of a reference to this.
+pub(crate) fn owned(element: &Type) -> String {
+    let element = peeled(element);
     match element {
         Type::Slice(slice) => format!("Vec<{}>", written(&slice.elem)),
         _ if is_called(element, "str") => "String".to_owned(),
         _ if is_called(element, "Path") => "PathBuf".to_owned(),
         _ if is_called(element, "OsStr") => "OsString".to_owned(),
         _ => written(element),
+    }
+}
+
+/// What to store instead of a type without a size, if it is seen to be one.
+pub(crate) fn owned_of_unsized(ty: &Type) -> Option<String> {
+    let ty = peeled(ty);
+    match ty {
+        Type::Slice(_) => Some(owned(ty)),
+        Type::TraitObject(_) => Some("an enum, or a type of your own".to_owned()),
+        Type::Path(path) if path.path.is_ident("str") => Some(owned(ty)),
+        _ => None,
+    }
+}
+
+/// What to call a type whose values nobody else can be given, if it is seen to be one.
+pub(crate) fn bound_to_one_process(ty: &Type) -> Option<&'static str> {
+    match peeled(ty) {
+        Type::Ptr(_) => Some("a pointer"),
+        Type::FnPtr(_) => Some("a function pointer"),
+        // Others may have a type of their own that is called so.
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let is_generic = !last.arguments.is_none();
+            (is_generic && last.ident == "Rc").then_some("an `Rc`")
+        }
+        _ => None,
     }
 }
 
@@ -119,8 +145,23 @@ mod tests {
             (parse_quote!(&std::path::Path), "PathBuf"),
             (parse_quote!(&'a app::Map<u8, String>), "app::Map<u8, String>"),
         ] {
-            assert_eq!(owned(&reference), expected);
+            let Type::Reference(reference) = reference else {
+                panic!("a reference");
+            };
+            assert_eq!(owned(&reference.elem), expected);
         }
+    }
+
+    #[test]
+    fn types_without_a_size_or_for_one_process_are_seen() {
+        assert_eq!(owned_of_unsized(&parse_quote!(str)).as_deref(), Some("String"));
+        assert_eq!(owned_of_unsized(&parse_quote!([u8])).as_deref(), Some("Vec<u8>"));
+        assert!(owned_of_unsized(&parse_quote!(dyn Fn())).is_some());
+        assert_eq!(owned_of_unsized(&parse_quote!(Box<str>)), None);
+        assert!(bound_to_one_process(&parse_quote!(*const u8)).is_some());
+        assert!(bound_to_one_process(&parse_quote!(fn(u8))).is_some());
+        assert!(bound_to_one_process(&parse_quote!(std::rc::Rc<u8>)).is_some());
+        assert!(bound_to_one_process(&parse_quote!(Rc)).is_none());
     }
 
     #[test]

@@ -6,46 +6,41 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, Type};
+use syn::Type;
 
 use super::{Task, quiet};
 use crate::parameters::ParameterKind;
 use crate::{forward, paths};
 
-/// The struct and its serde implementations.
+/// The struct.
 pub(crate) fn structure(task: &Task<'_>) -> TokenStream {
+    declaration(task, &fields(task))
+}
+
+/// How it is stored and read back.
+pub(crate) fn storage(task: &Task<'_>) -> TokenStream {
     let fields = fields(task);
-    let (declaration, written, read) = (
-        declaration(task, &fields),
-        written(task, &fields),
-        read(task, &fields),
-    );
-    let (name, private, conditions) = (task.name(), task.private(), task.conditions());
+    let (written, read) = (written(task, &fields), read(task, &fields));
+    let (name, private) = (task.name(), task.private());
     let names = fields.iter().map(Field::listed);
-    let quiet = quiet();
     quote! {
-        #declaration
-        #conditions
-        #quiet
-        const _: () = {
-            #[automatically_derived]
-            impl #private::serde::Serialize for #name {
-                #written
+        #[automatically_derived]
+        impl #private::serde::Serialize for #name {
+            #written
+        }
+        #[automatically_derived]
+        impl<'de> #private::serde::Deserialize<'de> for #name {
+            fn deserialize<__D: #private::serde::Deserializer<'de>>(
+                deserializer: __D,
+            ) -> ::core::result::Result<Self, __D::Error> {
+                #private::read_arguments(deserializer)
             }
-            #[automatically_derived]
-            impl<'de> #private::serde::Deserialize<'de> for #name {
-                fn deserialize<__D: #private::serde::Deserializer<'de>>(
-                    deserializer: __D,
-                ) -> ::core::result::Result<Self, __D::Error> {
-                    #private::read_arguments(deserializer)
-                }
-            }
-            #[automatically_derived]
-            impl #private::TaskArguments for #name {
-                const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
-                #read
-            }
-        };
+        }
+        #[automatically_derived]
+        impl #private::TaskArguments for #name {
+            const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+            #read
+        }
     }
 }
 
@@ -56,14 +51,15 @@ fn declaration(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
     let forwarded = forward::on_the_struct(&task.function.attributes);
     let fields = fields.iter().map(|field| field.declared(task));
     let quiet = quiet();
+    // At the function's name: another type of that name is reported there.
+    let place = Span::call_site().located_at(name.span());
+    let declaration = quote_spanned!(place=> struct #name { #(#fields)* });
     quote! {
         #forwarded
         #[doc = ""]
         #[doc = "These are the arguments of the task; `enqueue` puts a call of it in its queue."]
         #quiet
-        #visibility struct #name {
-            #(#fields)*
-        }
+        #visibility #declaration
     }
 }
 
@@ -76,10 +72,9 @@ fn written(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
             serializer: __S,
         ) -> ::core::result::Result<__S::Ok, __S::Error> {
             let names = <Self as #private::TaskArguments>::NAMES;
-            let mut object =
-                #private::serde::Serializer::serialize_struct(serializer, #struct_name, names.len())?;
+            let mut object = #private::WrittenObject::begin(serializer, #struct_name, names.len());
             #(#fields)*
-            #private::serde::ser::SerializeStruct::end(object)
+            object.end()
         }
     }
 }
@@ -88,19 +83,21 @@ fn read(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
     let private = task.private();
     let places = fields.iter().map(Field::place);
     let arms = fields.iter().map(|field| field.read(task));
-    let values = fields.iter().map(|field| field.taken(task));
+    let taken = fields.iter().map(|field| field.taken(task));
+    let values = fields.iter().map(Field::value);
     quote! {
         fn read<'de, __A: #private::serde::de::MapAccess<'de>>(
-            mut object: #private::StoredObject<__A>,
+            mut object: #private::StoredObject<'de, __A>,
         ) -> ::core::result::Result<Self, __A::Error> {
             #(#places)*
-            while let ::core::option::Option::Some(name) = object.next_name(Self::NAMES)? {
+            while let ::core::option::Option::Some(name) = object.next_name(Self::NAMES) {
                 match name {
                     #(#arms)*
                     _ => {}
                 }
             }
-            ::core::result::Result::Ok(Self { #(#values)* })
+            #(#taken)*
+            object.end(::core::option::Option::Some(Self { #(#values)* }))
         }
     }
 }
@@ -112,7 +109,7 @@ struct Field<'a> {
     stored_as: String,
     ty: &'a Type,
     may_be_missing: bool,
-    conditions: &'a [Attribute],
+    conditions: &'a TokenStream,
     /// The variable that holds it while the object is read.
     place: Ident,
 }
@@ -141,12 +138,12 @@ impl Field<'_> {
         } = self;
         let visibility = &task.function.visibility;
         let doc = format!("The argument `{}`.", self.stored_as);
-        quote!(#(#conditions)* #[doc = #doc] #visibility #name: #ty,)
+        quote!(#conditions #[doc = #doc] #visibility #name: #ty,)
     }
 
     fn listed(&self) -> TokenStream {
         let (conditions, name) = (self.conditions, &self.stored_as);
-        quote!(#(#conditions)* #name)
+        quote!(#conditions #name)
     }
 
     fn written(&self, task: &Task<'_>) -> TokenStream {
@@ -157,12 +154,12 @@ impl Field<'_> {
             ..
         } = self;
         let write = self.function(task, "write");
-        quote!(#(#conditions)* #write(&self.#name, #stored_as, &mut object)?;)
+        quote!(#conditions #write(&self.#name, #stored_as, &mut object);)
     }
 
     fn place(&self) -> TokenStream {
         let (conditions, place) = (self.conditions, &self.place);
-        quote!(#(#conditions)* let mut #place = ::core::option::Option::None;)
+        quote!(#conditions let mut #place = ::core::option::Option::None;)
     }
 
     fn read(&self, task: &Task<'_>) -> TokenStream {
@@ -173,24 +170,40 @@ impl Field<'_> {
             ..
         } = self;
         let read = self.function(task, "read");
-        quote!(#(#conditions)* #stored_as => #read(&mut #place, name, &mut object)?,)
+        quote!(#conditions #stored_as => #read(&mut #place, name, &mut object),)
     }
 
+    /// The value out of its place.
     fn taken(&self, task: &Task<'_>) -> TokenStream {
         let Self {
-            name,
             place,
             stored_as,
             conditions,
             ..
         } = self;
-        let value = if self.may_be_missing {
-            quote_spanned!(paths::span_of(self.ty)=> ::core::option::Option::unwrap_or_default(#place))
+        if self.may_be_missing {
+            let (ty, span) = (self.ty, paths::span_of(self.ty));
+            let private = task.private_at(span);
+            let value = quote_spanned!(span=> <#ty as #private::MissingArgument>::or_default(#place));
+            quote!(#conditions let #place = #value;)
         } else {
-            let private = task.private();
-            quote!(#private::required(#place, #stored_as)?)
-        };
-        quote!(#(#conditions)* #name: #value,)
+            quote! {
+                #conditions
+                let ::core::option::Option::Some(#place) = object.required(#place, #stored_as) else {
+                    return object.end(::core::option::Option::None);
+                };
+            }
+        }
+    }
+
+    fn value(&self) -> TokenStream {
+        let Self {
+            name,
+            place,
+            conditions,
+            ..
+        } = self;
+        quote!(#conditions #name: #place,)
     }
 
     /// A function of `TaskArgument`, in words that differ only by the type.

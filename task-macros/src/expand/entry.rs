@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::{Task, quiet};
+use super::Task;
 use crate::attributes::Queue;
 use crate::forward;
 
@@ -29,7 +29,9 @@ fn stored_name(task: &Task<'_>) -> TokenStream {
         Some(name) => quote!(#name),
         None => {
             let (private, name) = (task.private(), task.name().unraw().to_string());
-            quote!(#private::stored_name!(#name))
+            let place = task.name().span();
+            let stored_name = quote_spanned!(place=> #private::StoredName::of(::core::module_path!(), #name));
+            quote!(const { &#stored_name }.text())
         }
     }
 }
@@ -75,12 +77,10 @@ pub(super) fn queue_check(task: &Task<'_>) -> Option<TokenStream> {
     let Some(Queue::Literal(name)) = &task.attributes.queue else {
         return None;
     };
-    let (private, conditions, quiet) = (task.private(), task.conditions(), quiet());
+    let private = task.private();
     let at_the_name = task.private_at(name.span());
     let check = quote_spanned!(name.span()=> #at_the_name::check_queue(__TASK_QUEUES, #name));
     Some(quote! {
-        #conditions
-        #quiet
         const _: () = {
             use #private::undeclared::*;
             const _: () = {

@@ -23,92 +23,70 @@ impl Locals {
         Self {
             arguments: local("arguments"),
             context: local("context"),
-            limit: local("limit"),
             output: local("output"),
             error: local("error"),
+            limit: local("limit"),
         }
     }
 }
 
+/// What differs between tasks is the call, and what is made of its outcome. Everything else is
+/// done by one function of core for all of them: the compiler then reads it once.
 pub(super) fn function(task: &Task<'_>) -> TokenStream {
     let locals = Locals::new();
-    let (arguments, context, limit) = (&locals.arguments, &locals.context, &locals.limit);
-    let (name, krate, private) = (task.name(), task.krate(), task.private());
-    let running = if task.shape.is_async {
-        awaited(task, &locals)
+    let (arguments, context) = (&locals.arguments, &locals.context);
+    let (krate, private) = (task.krate(), task.private());
+    let (call, finish) = (call(task, &locals), finish(task, &locals));
+    // At the function's name: a future that is not `Send` is reported here.
+    let there = task.private_at(task.name().span());
+    let run = Ident::new(
+        if task.shape.is_async { "run_async" } else { "run_on_the_pool" },
+        task.name().span(),
+    );
+    let run = quote_spanned!(task.name().span()=> #there::#run(#arguments, #context, #call, #finish));
+    quote! {
+        fn __task_run(#arguments: &::core::primitive::str, #context: #krate::TaskContext) -> #private::RunFuture {
+            #run
+        }
+    }
+}
+
+/// The call as a closure of arguments and context.
+fn call(task: &Task<'_>, locals: &Locals) -> TokenStream {
+    let (name, context, arguments) = (task.name(), &locals.context, &locals.arguments);
+    let (with_context, passed_context) = if task.shape.takes_context {
+        (quote!(#context), Some(quote!(#context,)))
     } else {
-        on_the_blocking_pool(task, &locals)
+        // A task that does not take the context ends its life here.
+        (quote!(_), None)
     };
-    let let_arguments = if task.shape.parameters.is_empty() {
+    let with_arguments = if task.shape.parameters.is_empty() {
         quote!(_)
     } else {
         quote!(#arguments)
     };
-    quote! {
-        fn __task_run(#arguments: &::core::primitive::str, #context: #krate::TaskContext) -> #private::RunFuture {
-            let #let_arguments = match #private::decode::<#name>(#arguments) {
-                ::core::result::Result::Ok(arguments) => arguments,
-                ::core::result::Result::Err(failure) => return #private::failed(failure),
-            };
-            let #limit = #private::result_limit(&#context);
-            #running
-        }
-    }
-}
-
-fn awaited(task: &Task<'_>, locals: &Locals) -> TokenStream {
-    let (output, call, finish) = (&locals.output, call(task, locals), finish(task, locals));
-    // At the function's name: a future that is not `Send` is reported here.
-    quote_spanned! {task.name().span()=>
-        ::std::boxed::Box::pin(async move {
-            let #output = #call.await;
-            #finish
-        })
-    }
-}
-
-/// The return value is written on the pool as well: neither it nor an error has to
-/// move between threads.
-fn on_the_blocking_pool(task: &Task<'_>, locals: &Locals) -> TokenStream {
-    let (output, call, finish) = (&locals.output, call(task, locals), finish(task, locals));
-    let private = task.private();
-    quote! {
-        ::std::boxed::Box::pin(async move {
-            let run = move || {
-                let #output = #call;
-                #finish
-            };
-            match #private::run_blocking(run).await {
-                ::core::result::Result::Ok(finished) => finished,
-                ::core::result::Result::Err(failure) => ::core::result::Result::Err(failure),
-            }
-        })
-    }
-}
-
-fn call(task: &Task<'_>, locals: &Locals) -> TokenStream {
-    let (name, context, arguments) = (task.name(), &locals.context, &locals.arguments);
-    let context = task.shape.takes_context.then(|| quote!(#context,));
     let passed = task.shape.parameters.iter().map(|parameter| {
         let (field, conditions) = (&parameter.name, &parameter.conditions);
-        quote!(#(#conditions)* #arguments.#field)
+        quote!(#conditions #arguments.#field)
     });
-    quote!(#name(#context #(#passed),*))
+    quote_spanned!(name.span()=> |#with_arguments: #name, #with_context| #name(#passed_context #(#passed),*))
 }
 
-/// What the call left behind, as text or as failure.
+/// What makes text or a failure of what the call left behind.
 fn finish(task: &Task<'_>, locals: &Locals) -> TokenStream {
     let (name, private) = (task.name(), task.private());
     let (output, limit) = (&locals.output, &locals.limit);
     match &task.shape.output {
-        Output::Unit | Output::Plain(_) => quote!(#private::encode_output::<#name>(&#output, #limit)),
+        Output::Unit | Output::Plain(_) => quote!(#private::finish::<#name>),
         Output::Fallible { ty, error, .. } => {
             let result = into_result(task, ty);
             let failure = failure(task, *error, &locals.error);
             let error = &locals.error;
-            quote! {
-                match #result(#output) {
-                    ::core::result::Result::Ok(value) => #private::encode_output::<#name>(&value, #limit),
+            // At the type: when it is no `Result`, that is told there once.
+            let private = task.private_at(paths::span_of(ty));
+            quote_spanned! {paths::span_of(ty)=>
+                |#output: #ty, #limit| match #result(#output) {
+                    ::core::result::Result::Ok(value) => #private::finish::<#name>(value, #limit),
                     ::core::result::Result::Err(#error) => #failure,
                 }
             }

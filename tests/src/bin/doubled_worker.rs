@@ -1,13 +1,9 @@
-//! A worker with two tasks of one name.
+//! A worker with two tasks of one name. In one crate the compiler would refuse them.
 
 use task_core::task;
 
-/// The first one.
-#[task(name = "doubled::greet")]
+/// Another one under the name of a task of the crate it also runs.
+#[task(name = "conformance::echo")]
 async fn greet() {}
 
-/// Another one under the same name.
-#[task(name = "doubled::greet")]
-async fn greet_again() {}
-
-task_worker::worker! { tasks = [crate] }
+task_worker::worker! { tasks = [conformance, crate] }

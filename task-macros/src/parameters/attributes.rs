@@ -1,0 +1,65 @@
+//! What stands on an argument: `#[task(default)]`, and what looks like it.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{Attribute, Meta, PatType};
+
+use crate::mistakes::Mistakes;
+use crate::settings;
+
+/// Takes `#[task(..)]` off a parameter: the compiler would not know it.
+pub(super) fn take(input: &mut PatType) -> Vec<Attribute> {
+    take_if(input, |attribute| attribute.path().is_ident("task"))
+}
+
+/// Takes our own attributes and their likenesses off; whether `#[task(default)]` is there.
+pub(super) fn read(input: &mut PatType, mistakes: &mut Mistakes) -> bool {
+    let mut has_default = false;
+    for attribute in take(input) {
+        let Meta::List(list) = &attribute.meta else {
+            mistakes.at(
+                &attribute,
+                "on an argument, only `#[task(default)]` has a meaning",
+            );
+            continue;
+        };
+        for setting in settings::read(list.tokens.clone(), &["default"], mistakes) {
+            has_default |= mistakes.keep(setting.flag()).is_some();
+        }
+    }
+    for attribute in take_if(input, |attribute| likeness(attribute).is_some()) {
+        has_default |= attribute.path().is_ident("default");
+        mistakes.at(&attribute, likeness(&attribute).unwrap_or_default());
+    }
+    has_default
+}
+
+/// What to say of an attribute that is meant for us and written as for somebody else.
+fn likeness(attribute: &Attribute) -> Option<&'static str> {
+    if attribute.path().is_ident("default") {
+        return Some("on an argument this is written `#[task(default)]`");
+    }
+    if attribute.path().is_ident("serde") {
+        return Some(
+            "an argument is stored under its own name and has no `#[serde(..)]`; `#[task(default)]` lets it be \
+             missing, and its type may have attributes of its own",
+        );
+    }
+    let Meta::List(list) = &attribute.meta else { return None };
+    (attribute.path().is_ident("cfg_attr") && adds_task(list.tokens.clone()))
+        .then_some("`#[task(default)]` cannot depend on a condition: write it without `cfg_attr`")
+}
+
+/// Whether `#[cfg_attr(condition, task(..))]` adds one of ours.
+fn adds_task(list: TokenStream) -> bool {
+    let begins = |part: &TokenStream| part.clone().into_iter().next();
+    settings::split_at_commas(list)
+        .iter()
+        .skip(1)
+        .any(|part| matches!(begins(part), Some(TokenTree::Ident(word)) if word == "task"))
+}
+
+fn take_if(input: &mut PatType, is_wanted: impl Fn(&Attribute) -> bool) -> Vec<Attribute> {
+    let (taken, others) = input.attrs.drain(..).partition(is_wanted);
+    input.attrs = others;
+    taken
+}

@@ -1,0 +1,7 @@
+use task_core::task;
+
+fn main() {
+    #[task]
+    let greet = |name: String| name;
+    drop(greet("Ada".to_owned()));
+}

@@ -1,0 +1,4 @@
+task_core::queues! { default }
+task_core::queues! { special }
+
+fn main() {}
