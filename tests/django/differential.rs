@@ -179,3 +179,19 @@ async fn tasks_run_in_the_same_order_but_for_those_with_a_due_time() {
     });
     assert_eq!(there, here);
 }
+
+#[test]
+fn every_difference_is_explained_in_the_guide() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/django-tasks.md");
+    let guide = std::fs::read_to_string(path).expect("the guide is there");
+    let rows = guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let told: BTreeSet<_> = rows
+        .map(|(what, _)| what)
+        .filter(|what| what.contains('/'))
+        .collect();
+    let named: BTreeSet<_> = DIFFERENCES.iter().map(|difference| difference.what).collect();
+    assert_eq!(told, named);
+    assert!(guide.contains("| the order of tasks with a due time | "));
+}
