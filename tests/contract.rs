@@ -40,14 +40,7 @@ const THEIRS: [(&str, usize); 14] = [
 ];
 
 /// Rows whose tests are not there yet.
-const PENDING: [&str; 6] = [
-    "DT-05",
-    "DT-34",
-    "DT-94",
-    "DT-96",
-    "`using_correct_backend`",
-    "`options`",
-];
+const PENDING: [&str; 0] = [];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

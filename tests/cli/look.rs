@@ -174,6 +174,26 @@ async fn show_tells_everything_about_one_task() {
 }
 
 #[tokio::test]
+async fn show_has_a_due_time_exactly_where_the_task_has_one() {
+    let site = Site::new();
+    let at = ["--run-after", "2100-01-31T08:00:00Z"];
+    let later = enqueue(&site, "conformance::nothing", "{}", &at).await;
+    let now = enqueue(&site, "conformance::nothing", "{}", &[]).await;
+    let overdue = ["--run-after", "2000-01-31T08:00:00Z"];
+    let overdue = enqueue(&site, "conformance::nothing", "{}", &overdue).await;
+    for (id, due) in [
+        (&later, json!("2100-01-31T08:00:00Z")),
+        (&now, json!(null)),
+        (&overdue, json!(null)),
+    ] {
+        let task = site.run(&["show", id, "--json"]).await.exits_with(0).json();
+        assert_eq!(task["run_after"], due);
+        let said = site.run(&["show", id]).await.exits_with(0);
+        assert_eq!(said.out.contains("2100-01-31"), !due.is_null(), "{said:#?}");
+    }
+}
+
+#[tokio::test]
 async fn ids_are_read_in_every_form_and_unknown_ones_are_3() {
     let site = Site::new();
     let id = enqueue(&site, "conformance::nothing", "{}", &[]).await;

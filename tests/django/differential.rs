@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::scenario::{Scenario, Step, scenario};
-use crate::{ours, theirs};
+use super::scenario::{Scenario, Step, scenario};
+use super::{ours, theirs};
 
 /// Something that is not the same on both sides, and is meant to be so. Explained in
 /// `docs/django-tasks.md` under the same name.
@@ -38,7 +38,7 @@ const DIFFERENCES: [Difference; 5] = [
     Difference {
         what: "unstorable/errors/0/0",
         there: "Object of type set is not JSON serializable",
-        here: "the return value cannot be written as JSON",
+        here: "the return value has a key that is no text",
     },
     Difference {
         what: "too_few_arguments/errors/0/0",

@@ -14,8 +14,8 @@ use task_core::{
 };
 use task_worker::{Shutdown, Worker, WorkerOptions};
 
-use crate::scenario::{LookUp, Scenario, Step};
-use crate::tasks::{registry, with_task};
+use super::scenario::{LookUp, Scenario, Step};
+use super::tasks::{registry, with_task};
 
 /// The store, its clock, and what was enqueued by label.
 struct Run {

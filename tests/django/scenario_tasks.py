@@ -67,3 +67,10 @@ def introspect(context):
 @task()
 async def wait_for_nothing(text):
     return text
+
+
+@task(takes_context=True)
+def delete_own_row(context, file):
+    from django_tasks_db.models import DBTaskResult
+
+    DBTaskResult.objects.filter(id=context.task_result.id).delete()

@@ -5,23 +5,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::{ConnectOptions as _, Connection as _};
 use task_core::{Registry, TaskContext, task};
 
 /// Calls a generic function with the task of this name, of which there is one in Python as well.
 macro_rules! with_task {
     ($name:expr, $work:ident($($argument:expr),*)) => {
         match $name {
-            "echo" => $work::<$crate::tasks::echo>($($argument),*).await,
-            "add" => $work::<$crate::tasks::add>($($argument),*).await,
-            "any_value" => $work::<$crate::tasks::any_value>($($argument),*).await,
-            "pair" => $work::<$crate::tasks::pair>($($argument),*).await,
-            "nothing" => $work::<$crate::tasks::nothing>($($argument),*).await,
-            "refuse" => $work::<$crate::tasks::refuse>($($argument),*).await,
-            "refuse_because" => $work::<$crate::tasks::refuse_because>($($argument),*).await,
-            "give_up" => $work::<$crate::tasks::give_up>($($argument),*).await,
-            "unstorable" => $work::<$crate::tasks::unstorable>($($argument),*).await,
-            "introspect" => $work::<$crate::tasks::introspect>($($argument),*).await,
-            "wait_for_nothing" => $work::<$crate::tasks::wait_for_nothing>($($argument),*).await,
+            "echo" => $work::<$crate::django::tasks::echo>($($argument),*).await,
+            "add" => $work::<$crate::django::tasks::add>($($argument),*).await,
+            "any_value" => $work::<$crate::django::tasks::any_value>($($argument),*).await,
+            "pair" => $work::<$crate::django::tasks::pair>($($argument),*).await,
+            "nothing" => $work::<$crate::django::tasks::nothing>($($argument),*).await,
+            "refuse" => $work::<$crate::django::tasks::refuse>($($argument),*).await,
+            "refuse_because" => $work::<$crate::django::tasks::refuse_because>($($argument),*).await,
+            "give_up" => $work::<$crate::django::tasks::give_up>($($argument),*).await,
+            "unstorable" => $work::<$crate::django::tasks::unstorable>($($argument),*).await,
+            "introspect" => $work::<$crate::django::tasks::introspect>($($argument),*).await,
+            "wait_for_nothing" => $work::<$crate::django::tasks::wait_for_nothing>($($argument),*).await,
             other => panic!("the scenario names a task `{other}`"),
         }
     };
@@ -43,6 +44,7 @@ pub fn registry() -> Registry {
     registry.add::<unstorable>().expect("a free name");
     registry.add::<introspect>().expect("a free name");
     registry.add::<wait_for_nothing>().expect("a free name");
+    registry.add::<delete_own_row>().expect("a free name");
     registry
 }
 
@@ -139,4 +141,16 @@ pub fn introspect(context: TaskContext) -> Known {
 #[task]
 pub async fn wait_for_nothing(text: String) -> String {
     text
+}
+
+/// What no application should do.
+#[task(takes_context)]
+pub async fn delete_own_row(context: TaskContext, file: String) -> Result<(), sqlx::Error> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut connection = options.connect().await?;
+    let id = context.task_id();
+    let delete = sqlx::query("DELETE FROM task WHERE id = ?").bind(id.as_bytes().as_slice());
+    let deleted = delete.execute(&mut connection).await?;
+    assert_eq!(deleted.rows_affected(), 1, "it is there while it runs");
+    connection.close().await
 }

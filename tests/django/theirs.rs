@@ -36,3 +36,8 @@ fn said_by(program: &str, arguments: &[&str]) -> Value {
 pub fn report() -> Value {
     said_by("run.py", &[super::scenario::FILE])
 }
+
+/// What came of the traps.
+pub fn traps() -> Value {
+    said_by("traps.py", &[])
+}

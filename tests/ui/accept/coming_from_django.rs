@@ -39,7 +39,7 @@ async fn hands_in_a_greeting() -> Result<()> {
     let dummy = DummyBackend::new();
     let backends = Backends::single(Arc::new(dummy.clone()));
     greet::new("Ada").enqueue_on(&backends).await?;
-    assert_eq!(dummy.records().len(), 1);
+    dummy.enqueued::<greet>().assert_count(1);
     Ok(())
 }
 
