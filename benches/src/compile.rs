@@ -207,7 +207,7 @@ fn children_processor_ms() -> Outcome<f64> {
     Ok((ticks(13)? + ticks(14)?) * 1000.0 / TICKS_PER_SECOND)
 }
 
-/// `time:   0.123; rss:  40MB ->  50MB (  +10MB)	macro_expand_crate`
+/// `time:   0.123; rss:  40MB ->  50MB (  +10MB)  macro_expand_crate`
 fn pass(line: &str) -> Option<(String, f64)> {
     let rest = line.trim_start().strip_prefix("time:")?;
     let (seconds, rest) = rest.split_once(';')?;

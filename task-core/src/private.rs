@@ -106,11 +106,16 @@ impl<T, E> ResultType for Result<T, E> {
     }
 }
 
-/// The return value of `T` as JSON of at most `limit` bytes. Asks for nothing that [`Task`] does not promise, so
-/// that a type that cannot be stored is told once, where the task is defined.
+/// The return value of `T` as JSON of at most `limit` bytes. Asks for nothing that [`Task`]
+/// does not promise, so that a type that cannot be stored is told once, where the task is
+/// defined.
 ///
 /// # Errors
 /// The value cannot be written as JSON.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "passed as a function to what holds the value"
+)]
 pub fn finish<T: Task>(output: T::Output, limit: usize) -> Result<String, TaskFailure> {
     output.encode(limit)
 }

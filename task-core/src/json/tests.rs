@@ -75,8 +75,10 @@ fn plain_data_is_written_as_serde_json_writes_it() {
 
 #[test]
 fn nan_and_infinity_are_refused_with_their_place() {
-    let mut order = Order::default();
-    order.lines = vec![line(1.0), line(f64::NAN)];
+    let mut order = Order {
+        lines: vec![line(1.0), line(f64::NAN)],
+        ..Order::default()
+    };
     assert_eq!(refused(&order), at("lines[1].price", Reason::NotFinite("NaN")));
     order.lines.pop();
     order.by_name.insert("a b".to_owned(), f64::NEG_INFINITY);
@@ -400,12 +402,12 @@ fn a_value_that_does_not_fit_is_told_with_its_place() {
 #[test]
 fn numbers_come_back_to_the_last_bit() {
     #[track_caller]
-    fn comes_back<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: T) {
-        let text = write(&value, ROOM).expect("accepted");
+    fn comes_back<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
+        let text = write(value, ROOM).expect("accepted");
         check(&text).expect("the same as text");
-        assert_eq!(read::<T>(&text).expect("its own text"), value, "{text}");
+        assert_eq!(&read::<T>(&text).expect("its own text"), value, "{text}");
     }
-    comes_back((i128::MIN, i128::MAX, u128::MAX, i64::MIN, u64::MAX));
+    comes_back(&(i128::MIN, i128::MAX, u128::MAX, i64::MIN, u64::MAX));
     let floats = [
         1.0,
         -0.0,
@@ -416,7 +418,7 @@ fn numbers_come_back_to_the_last_bit() {
         1e23,
         9_007_199_254_740_993.0,
     ];
-    comes_back(floats);
+    comes_back(&floats);
     for float in floats {
         let text = write(&float, ROOM).expect("accepted");
         assert_eq!(
