@@ -47,6 +47,7 @@ pub mod operator;
 pub mod played_worker;
 pub mod producer;
 mod scene;
+pub mod shapes;
 mod store;
 pub mod tasks;
 pub mod worker;

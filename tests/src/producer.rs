@@ -5,6 +5,7 @@ pub mod capabilities;
 pub mod enqueue;
 pub mod limits;
 pub mod many;
+pub mod payloads;
 pub mod results;
 
 /// Every case of this face, by family.
@@ -55,6 +56,16 @@ macro_rules! __producer {
             many_calls_go_to_the_backend_of_each_alias,
             no_calls_at_all_are_answered_with_nothing,
             each_of_many_calls_keeps_its_own_options,
+        );
+        $crate::__family!($fixture, producer::payloads:
+            a_number_that_json_cannot_hold_is_refused_with_its_path,
+            the_character_u_0000_is_refused_with_its_path,
+            keys_with_a_text_of_their_own_come_back,
+            all_other_keys_are_refused_with_the_path_of_the_map,
+            numbers_come_back_exactly,
+            a_hundred_levels_are_accepted_and_one_more_is_refused,
+            of_arguments_that_are_too_large_the_largest_is_told,
+            arguments_written_by_hand_obey_the_same_rules,
         );
         $crate::__family!($fixture, producer::results:
             a_result_reads_like_its_record,

@@ -7,6 +7,7 @@ pub mod finish;
 pub mod give_back;
 pub mod lease;
 pub mod order;
+pub mod payloads;
 pub mod rescue;
 pub mod results;
 pub mod retry;
@@ -124,6 +125,13 @@ macro_rules! __worker {
             a_worker_is_asked_about_its_own_tasks_only,
             a_request_to_cancel_stands_until_the_task_has_ended,
             a_finished_one_stays_as_it_is_however_it_ended,
+        );
+        $crate::__family!($fixture, worker::payloads:
+            numbers_come_back_exactly,
+            a_value_of_a_hundred_levels_comes_back_and_a_deeper_one_fails,
+            a_value_that_cannot_be_stored_fails_with_its_path,
+            the_text_of_a_failure_has_a_picture_of_u_0000,
+            a_long_text_of_a_failure_is_cut_with_a_note,
         );
         $crate::__family!($fixture, worker::results:
             waiting_returns_the_value_once_there_is_one,
