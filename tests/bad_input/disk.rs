@@ -1,5 +1,6 @@
 //! Disks that are full or cannot be written to.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use conformance::executions::{gated, record};
@@ -14,6 +15,14 @@ fn ballast(place: &Site) -> PathBuf {
     let file = place.store().join("ballast");
     std::fs::write(&file, vec![1; 30 << 20]).expect("there is room");
     file
+}
+
+/// Takes what room is left, to the last block.
+fn take_the_rest(place: &Site) -> PathBuf {
+    let path = place.store().join("rest");
+    let mut file = std::fs::File::create(&path).expect("a name takes no room");
+    while file.write_all(&[1; 512]).is_ok() {}
+    path
 }
 
 /// Enqueues until the disk is full, and returns what was accepted.
@@ -91,16 +100,16 @@ async fn a_worker_outlives_a_full_disk_and_delivers_what_it_had_finished() {
     );
     place.ledger().reaches(running.len()).await;
     let waiting = fill(&place).await;
+    let rest = take_the_rest(&place);
     place.open_gate("full", None);
     worker
         .says("cannot write down how tasks ended, trying again")
         .await;
     worker.says("the disk is full").await;
     assert!(worker.is_alive());
-    for id in &running {
-        assert_eq!(place.find(*id).await.status, TaskStatus::Running);
+    for file in [ballast, rest] {
+        std::fs::remove_file(file).expect("it is there");
     }
-    std::fs::remove_file(ballast).expect("it is there");
     place.all_end().await;
     place.assert_exact(&[]).await;
     assert_eq!(place.ledger().read().most(), 1, "nothing ran twice");

@@ -294,8 +294,6 @@ pub trait TaskQueue: Send + Sync {
     /// - In order of priority, then due time, then arrival.
     /// - No task is ever claimed by two workers at a time.
     /// - A worker that left or was lost claims nothing.
-    /// - A task of which something is damaged in the store ends `FAILED` with that reason, and
-    ///   keeps nobody from the others.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim>;
 
     /// Writes down how attempts ended and how far batches were started. Returns the tasks
