@@ -194,4 +194,5 @@ fn every_difference_is_explained_in_the_guide() {
     let named: BTreeSet<_> = DIFFERENCES.iter().map(|difference| difference.what).collect();
     assert_eq!(told, named);
     assert!(guide.contains("| the order of tasks with a due time | "));
+    assert!(guide.contains(&format!("has {} tasks", scenario().tasks.len())));
 }
