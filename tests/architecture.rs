@@ -37,7 +37,14 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may depend on anything above, and that nothing depends on.
-const OUTSIDE: [&str; 5] = ["tests", "examples", "memory-backend", "benches", "xtask"];
+const OUTSIDE: [&str; 6] = [
+    "tests",
+    "editions",
+    "examples",
+    "memory-backend",
+    "benches",
+    "xtask",
+];
 
 /// The only crates that may depend on a foreign crate, so that replacing it changes one place. Tests and
 /// benches speak SQL themselves where they look behind a backend's back.

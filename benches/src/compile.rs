@@ -101,7 +101,10 @@ impl Workspace {
         fs::create_dir_all(&workspace.folder)?;
         fs::write(
             workspace.folder.join("Cargo.toml"),
-            format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n", members.join(", ")),
+            format!(
+                "[workspace]\nresolver = \"3\"\nmembers = [{}]\n",
+                members.join(", ")
+            ),
         )?;
         fs::copy(root.join("Cargo.lock"), workspace.folder.join("Cargo.lock"))?;
         for kind in Kind::ALL {
@@ -177,7 +180,8 @@ impl Workspace {
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_INCREMENTAL", "0")
                 .output()?;
-            let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
             if !output.status.success() {
                 return Err(text.into());
             }
@@ -185,7 +189,10 @@ impl Workspace {
                 runs.entry(pass).or_default().push(taken);
             }
         }
-        Ok(runs.into_iter().map(|(pass, taken)| (pass, median(&taken))).collect())
+        Ok(runs
+            .into_iter()
+            .map(|(pass, taken)| (pass, median(&taken)))
+            .collect())
     }
 }
 
@@ -233,7 +240,9 @@ fn print_times(times: &BTreeMap<(Mode, Kind), Vec<Taken>>) {
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     for ((mode, kind), taken) in times {
         let wall: Vec<f64> = taken.iter().map(|taken| taken.wall_ms).collect();
-        let plain = times.get(&(*mode, Kind::Plain)).map_or(0.0, |plain| processor(plain));
+        let plain = times
+            .get(&(*mode, Kind::Plain))
+            .map_or(0.0, |plain| processor(plain));
         let (least, most) = wall
             .iter()
             .fold((f64::MAX, f64::MIN), |(l, m), v| (l.min(*v), m.max(*v)));

@@ -253,7 +253,9 @@ mod tests {
                     _ => {}
                 }
             }
-            let Some(sum) = object.required(sum, "sum") else { return object.end(None) };
+            let Some(sum) = object.required(sum, "sum") else {
+                return object.end(None);
+            };
             let note = <Option<String> as MissingArgument>::or_default(note);
             object.end(Some(Self { sum, note }))
         }
@@ -306,7 +308,10 @@ mod tests {
         for (json, expected) in [
             (r#"{"note":"rent"}"#, "missing field `sum`"),
             (r#"{"sum":7,"sum":8}"#, "duplicate field `sum`"),
-            (r#"{"sum":7,"note":5}"#, "invalid type: integer `5`, expected a string"),
+            (
+                r#"{"sum":7,"note":5}"#,
+                "invalid type: integer `5`, expected a string",
+            ),
             (r#"{"sum":"7"}"#, "invalid type: string \"7\", expected u32"),
             (
                 "[7]",

@@ -11,13 +11,17 @@ use serde::de::DeserializeOwned;
 pub use inventory;
 pub use serde;
 
-pub use crate::arguments::{MissingArgument, StoredObject, TaskArgument, TaskArguments, WrittenObject, read_arguments};
+pub use crate::arguments::{
+    MissingArgument, StoredObject, TaskArgument, TaskArguments, WrittenObject, read_arguments,
+};
 pub use crate::backend::kinds::RegisteredKind;
 pub use crate::entry::RunFuture;
 pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
 pub use crate::registry::Registered;
-use crate::{FailureKind, Task, TaskCall, TaskContext, TaskFailure, TaskId, TaskOutput as _, TaskResult, panic, task};
+use crate::{
+    FailureKind, Task, TaskCall, TaskContext, TaskFailure, TaskId, TaskOutput as _, TaskResult, panic, task,
+};
 pub use task_macros::worker;
 
 /// The queues of a crate that declares none: whatever name is given is checked later.

@@ -6,7 +6,7 @@ use syn::{LitStr, Path, Token};
 
 use crate::mistakes::Mistakes;
 use crate::settings::{self, Setting};
-use crate::{duration, names};
+use crate::{duration, metadata, names};
 
 const KNOWN: &[&str] = &[
     "priority",
@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "aliases",
     "max_attempts",
     "timeout",
+    "metadata",
     "crate",
 ];
 
@@ -36,6 +37,8 @@ pub(crate) struct Attributes {
     pub(crate) takes_context: Option<Ident>,
     pub(crate) max_attempts: Option<i64>,
     pub(crate) timeout_ms: Option<u64>,
+    /// The text of a JSON object.
+    pub(crate) metadata: Option<String>,
 }
 
 /// The two ways to name a queue.
@@ -59,6 +62,7 @@ impl Attributes {
             takes_context: None,
             max_attempts: None,
             timeout_ms: None,
+            metadata: None,
         };
         for setting in settings::read(list, KNOWN, mistakes) {
             let taken = attributes.take(setting, mistakes);
@@ -89,6 +93,7 @@ impl Attributes {
             "aliases" => self.aliases = aliases(&setting, mistakes)?,
             "max_attempts" => self.max_attempts = Some(setting.integer(1, MAX_ATTEMPTS, 5)?),
             "timeout" => self.timeout_ms = Some(timeout(&setting)?),
+            "metadata" => self.metadata = metadata::object(&setting, mistakes)?,
             _ => {
                 let expected = "the path of the task crate, such as `crate = my_task_core`";
                 self.krate = Some(setting.parse(expected)?);
@@ -188,6 +193,7 @@ mod tests {
             aliases = ["billing::pay", "pay"],
             max_attempts = 5,
             timeout = "1m 30s",
+            metadata(team = "billing"),
             crate = crate::renamed,
         ));
         assert_eq!(mistakes, [""; 0]);
@@ -205,6 +211,7 @@ mod tests {
         assert_eq!(attributes.aliases.len(), 2);
         assert_eq!(attributes.max_attempts, Some(5));
         assert_eq!(attributes.timeout_ms, Some(90_000));
+        assert_eq!(attributes.metadata.as_deref(), Some(r#"{"team":"billing"}"#));
         assert_eq!(attributes.krate.to_token_stream().to_string(), "crate :: renamed");
     }
 

@@ -119,7 +119,10 @@ mod tests {
             ("5 parsecs", "unknown unit `parsecs` in `5 parsecs`: write"),
             ("30S", "unknown unit `S` in `30S`, did you mean `s`? Write"),
             ("5min", "unknown unit `min` in `5min`, did you mean `m`?"),
-            ("30 Seconds", "unknown unit `Seconds` in `30 Seconds`, did you mean `s`?"),
+            (
+                "30 Seconds",
+                "unknown unit `Seconds` in `30 Seconds`, did you mean `s`?",
+            ),
             ("2w", "unknown unit `w` in `2w`, a week is `7d`: write"),
         ] {
             let error = milliseconds(text).expect_err(text);

@@ -220,7 +220,10 @@ mod tests {
     #[test]
     fn the_entry_says_what_is_not_as_usual_and_no_more() {
         let text = expanded("", "async fn greet() {}");
-        assert_has(&text, r#"::task_core::__private::StoredName::of(::core::module_path!(), "greet")"#);
+        assert_has(
+            &text,
+            r#"::task_core::__private::StoredName::of(::core::module_path!(), "greet")"#,
+        );
         for unusual in [
             "queue",
             "priority",

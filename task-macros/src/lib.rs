@@ -15,6 +15,7 @@ mod expand;
 mod fallback;
 mod forward;
 mod item;
+mod metadata;
 mod mistakes;
 mod names;
 mod parameters;
@@ -58,6 +59,7 @@ use proc_macro::TokenStream;
 /// | `aliases` | older names, `["old::name"]`: tasks queued under them still run | none |
 /// | `max_attempts` | integer, 1 to 1000000 | 1 |
 /// | `timeout` | the time one attempt may take: `"30s"`, `"1m 30s"`, `"1h30m"`; units ms, s, m, h, d; at most 3650d | no limit |
+/// | `metadata` | what the application says about the task, `metadata(team = "billing", cost = 3)`: names and texts, numbers, `true` or `false`; at most 16 KiB as JSON | none |
 /// | `crate` | path of `task_core` where the dependency is renamed | `::task_core` |
 ///
 /// # Functions

@@ -15,8 +15,9 @@ const RESERVED: &str = "__";
 
 /// Why this cannot be the name of a task function or of an argument.
 pub(crate) fn refuse_identifier(name: &str) -> Option<String> {
-    name.starts_with(RESERVED)
-        .then(|| format!("names that begin with `{RESERVED}` are reserved for generated code: write another one"))
+    name.starts_with(RESERVED).then(|| {
+        format!("names that begin with `{RESERVED}` are reserved for generated code: write another one")
+    })
 }
 
 /// Why this cannot name a queue.

@@ -175,7 +175,7 @@ impl Reader<'_> {
     fn can_be_passed(&self, ty: &Type) -> bool {
         let is_reference = matches!(types::peeled(ty), Type::Reference(_));
         !types::mentions(ty, self.generics)
-            && !types::mentions(ty, &["_".to_owned()])
+            && !types::is_open(ty)
             && types::owned_of_unsized(ty).is_none()
             && (is_reference || !types::borrows(ty))
     }
@@ -184,7 +184,7 @@ impl Reader<'_> {
     /// stored as well, only the compiler knows.
     fn accept_type(&self, ty: &Type, mistakes: &mut Mistakes) -> bool {
         // Of `_`, the compiler says on its own that it cannot stand here.
-        if types::mentions(ty, self.generics) || types::mentions(ty, &["_".to_owned()]) {
+        if types::mentions(ty, self.generics) || types::is_open(ty) {
             return false;
         }
         let message = if types::mentions(ty, &["impl".to_owned()]) {
@@ -195,7 +195,8 @@ impl Reader<'_> {
         } else if let Some(owned) = types::owned_of_unsized(ty) {
             format!("an argument has a size that is known: take `{owned}`")
         } else if types::borrows(ty) {
-            "an argument outlives the call, so it cannot borrow: take owned values such as `String`".to_owned()
+            "an argument outlives the call, so it cannot borrow: take owned values such as `String`"
+                .to_owned()
         } else if let Some(what) = types::bound_to_one_process(ty) {
             format!("{what} means something in one process and thread only: take the value itself")
         } else {

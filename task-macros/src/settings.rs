@@ -11,10 +11,13 @@ use syn::{LitInt, LitStr};
 use crate::mistakes::Mistakes;
 use crate::suggest;
 
-/// One `key` or `key = value`.
+/// The key that is written `key(..)`.
+const LIST: &str = "metadata";
+
+/// One `key`, `key = value` or `metadata(..)`.
 pub(crate) struct Setting {
     pub(crate) key: Ident,
-    /// What follows the `=`; `None` when there is no `=`.
+    /// What follows the `=`, or the brackets; `None` when there is neither.
     pub(crate) value: Option<TokenStream>,
 }
 
@@ -95,6 +98,11 @@ impl Setting {
                     }),
                 }
             }
+            // The one key whose value is a list of its own, written as attributes write such lists.
+            Some(list @ TokenTree::Group(_)) if key == LIST => Ok(Self {
+                key,
+                value: Some([list].into_iter().chain(tokens).collect()),
+            }),
             Some(other) => Err(syn::Error::new_spanned(
                 other,
                 format!("expected `=` or `,` after `{key}`"),

@@ -133,7 +133,7 @@ impl Output {
             return Some(Self::Unit);
         };
         // Of `_`, the compiler says on its own that it cannot stand here.
-        if types::mentions(ty, generics) || types::mentions(ty, &["_".to_owned()]) {
+        if types::mentions(ty, generics) || types::is_open(ty) {
             return None;
         }
         if matches!(types::peeled(ty), Type::Never(_)) {

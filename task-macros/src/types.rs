@@ -95,6 +95,16 @@ pub(crate) fn borrows(ty: &Type) -> bool {
     borrowed_lifetime || leaves.iter().any(|token| is_punct(token, '&'))
 }
 
+/// Whether a type is left open with `_` somewhere in it; the lifetime `'_` is something else.
+pub(crate) fn is_open(ty: &Type) -> bool {
+    let leaves = leaves(ty.to_token_stream());
+    let is_quote = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+    leaves.iter().enumerate().any(|(index, token)| {
+        matches!(token, TokenTree::Ident(name) if name == "_")
+            && (index == 0 || !is_quote(&leaves[index - 1]))
+    })
+}
+
 /// Whether one of these words is somewhere in it, such as `impl` or a type parameter.
 pub(crate) fn mentions(ty: &Type, words: &[String]) -> bool {
     leaves(ty.to_token_stream())
@@ -162,6 +172,14 @@ mod tests {
         assert!(bound_to_one_process(&parse_quote!(fn(u8))).is_some());
         assert!(bound_to_one_process(&parse_quote!(std::rc::Rc<u8>)).is_some());
         assert!(bound_to_one_process(&parse_quote!(Rc)).is_none());
+    }
+
+    #[test]
+    fn an_open_type_is_no_open_lifetime() {
+        assert!(is_open(&parse_quote!(_)));
+        assert!(is_open(&parse_quote!(Vec<(u8, _)>)));
+        assert!(!is_open(&parse_quote!(Cow<'_, str>)));
+        assert!(!is_open(&parse_quote!(Vec<_name>)));
     }
 
     #[test]

@@ -47,7 +47,11 @@ const SHAPES: &[Shape] = &[
     Shape {
         keys: "queue = \"special\", priority = 10",
         is_async: true,
-        arguments: &[("to", "String", false), ("subject", "String", false), ("copies", "u32", false)],
+        arguments: &[
+            ("to", "String", false),
+            ("subject", "String", false),
+            ("copies", "u32", false),
+        ],
         output: "Result<usize, std::io::Error>",
         body: "Ok(to.len() + subject.len() + copies as usize)",
     },
@@ -100,7 +104,10 @@ fn function(text: &mut String, kind: Kind, index: usize, shape: &Shape) -> std::
     match kind {
         Kind::Plain => {}
         Kind::Derived => {
-            write!(text, "#[derive(serde::Serialize, serde::Deserialize)]\npub struct Arguments{index} {{")?;
+            write!(
+                text,
+                "#[derive(serde::Serialize, serde::Deserialize)]\npub struct Arguments{index} {{"
+            )?;
             for (name, ty, _) in shape.arguments {
                 write!(text, "pub {name}: {ty}, ")?;
             }
@@ -114,7 +121,11 @@ fn function(text: &mut String, kind: Kind, index: usize, shape: &Shape) -> std::
         write!(text, "context: task_core::TaskContext, ")?;
     }
     for (name, ty, has_default) in shape.arguments {
-        let attribute = if *has_default && kind == Kind::Tasks { "#[task(default)] " } else { "" };
+        let attribute = if *has_default && kind == Kind::Tasks {
+            "#[task(default)] "
+        } else {
+            ""
+        };
         write!(text, "{attribute}{name}: {ty}, ")?;
     }
     writeln!(text, ") -> {} {{\n    {}\n}}", shape.output, shape.body)

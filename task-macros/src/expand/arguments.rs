@@ -5,8 +5,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::ext::IdentExt;
 use syn::Type;
+use syn::ext::IdentExt;
 
 use super::{Task, quiet};
 use crate::parameters::ParameterKind;

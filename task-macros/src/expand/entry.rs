@@ -64,9 +64,13 @@ fn options(task: &Task<'_>) -> TokenStream {
         let timeout = Literal::u64_unsuffixed(timeout);
         quote!(.timeout_ms(#timeout))
     });
+    let metadata = attributes
+        .metadata
+        .as_ref()
+        .map(|object| quote!(.metadata(#object)));
     let aliases = &attributes.aliases;
     let aliased = (!aliases.is_empty()).then(|| quote!(.aliased(&[#(#aliases),*])));
-    quote!(#description #queue #priority #backend #with_context #blocking #max_attempts #timeout #aliased)
+    quote!(#description #queue #priority #backend #with_context #blocking #max_attempts #timeout #metadata #aliased)
 }
 
 /// Compares the name of the queue with those the crate declares, if it declares any.

@@ -40,7 +40,11 @@ pub(super) fn function(task: &Task<'_>) -> TokenStream {
     // At the function's name: a future that is not `Send` is reported here.
     let there = task.private_at(task.name().span());
     let run = Ident::new(
-        if task.shape.is_async { "run_async" } else { "run_on_the_pool" },
+        if task.shape.is_async {
+            "run_async"
+        } else {
+            "run_on_the_pool"
+        },
         task.name().span(),
     );
     let run = quote_spanned!(task.name().span()=> #there::#run(#arguments, #context, #call, #finish));

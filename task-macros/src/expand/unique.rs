@@ -87,15 +87,23 @@ mod tests {
 
     #[test]
     fn a_usual_name_can_be_read() {
-        assert_eq!(identifier("billing::charge_all"), "stored_task_name__billing__charge_all");
+        assert_eq!(
+            identifier("billing::charge_all"),
+            "stored_task_name__billing__charge_all"
+        );
     }
 
     #[test]
     fn different_names_are_different_identifiers() {
-        let names = ["a::b", "a__b", "a:b", "a.b", "a-b", "a_b", "größe", "groesse", "a::_b", "a_::b", "a:::b"];
+        let names = [
+            "a::b", "a__b", "a:b", "a.b", "a-b", "a_b", "größe", "groesse", "a::_b", "a_::b", "a:::b",
+        ];
         let mut identifiers = names.map(identifier);
         identifiers.sort();
-        assert!(identifiers.windows(2).all(|pair| pair[0] != pair[1]), "{identifiers:?}");
+        assert!(
+            identifiers.windows(2).all(|pair| pair[0] != pair[1]),
+            "{identifiers:?}"
+        );
         for identifier in identifiers {
             assert!(syn::parse_str::<Ident>(&identifier).is_ok(), "{identifier}");
         }

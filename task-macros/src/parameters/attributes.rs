@@ -44,7 +44,9 @@ fn likeness(attribute: &Attribute) -> Option<&'static str> {
              missing, and its type may have attributes of its own",
         );
     }
-    let Meta::List(list) = &attribute.meta else { return None };
+    let Meta::List(list) = &attribute.meta else {
+        return None;
+    };
     (attribute.path().is_ident("cfg_attr") && adds_task(list.tokens.clone()))
         .then_some("`#[task(default)]` cannot depend on a condition: write it without `cfg_attr`")
 }

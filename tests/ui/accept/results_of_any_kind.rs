@@ -64,6 +64,11 @@ async fn text() -> Result<u8, &'static str> {
 }
 
 #[task]
+async fn title() -> std::borrow::Cow<'static, str> {
+    "Countess".into()
+}
+
+#[task]
 async fn shared() -> Result<u8, std::sync::Arc<AppError>> {
     Ok(1)
 }
@@ -99,6 +104,7 @@ fn main() {
     result_is::<u8>(boxed::enqueue());
     result_is::<u8>(sync_and_boxed::enqueue());
     result_is::<u8>(text::enqueue());
+    result_is::<std::borrow::Cow<'static, str>>(title::enqueue());
     result_is::<u8>(shared::enqueue());
     result_is::<u8>(visible::hides_its_error::enqueue());
 }

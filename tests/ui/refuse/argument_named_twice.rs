@@ -1,10 +1,8 @@
 use task_core::task;
 
 #[task]
-pub async fn greet(name: String, name: u32) -> String {
+pub async fn greet(name: String, name: String) -> String {
     name
 }
 
-fn main() {
-    drop(greet::enqueue("Ada", 3));
-}
+fn main() {}

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use task_core::task;
 
 #[task]
@@ -8,6 +10,11 @@ pub async fn names() -> Vec<&'static str> {
 #[task]
 pub async fn name() -> Result<&'static str, std::io::Error> {
     Ok("Ada")
+}
+
+#[task]
+pub async fn lines() -> Vec<Cow<'_, str>> {
+    Vec::new()
 }
 
 fn main() {

@@ -1,8 +1,13 @@
 use task_core::task;
 
 #[task]
-pub async fn text(name: str) {
+pub fn text(name: str) {
     drop(name.len());
+}
+
+#[task]
+pub fn bytes(content: [u8]) {
+    drop(content.len());
 }
 
 fn main() {}
