@@ -97,7 +97,7 @@ impl Pair {
             return Err(syn::Error::new_spanned(written, message));
         }
         Ok(Self {
-            value: literal(&name, value)?,
+            value: literal(&name, &value)?,
             written,
             name,
         })
@@ -126,13 +126,13 @@ fn name(written: &TokenTree) -> syn::Result<String> {
 }
 
 /// The literal as JSON.
-fn literal(name: &str, tokens: TokenStream) -> syn::Result<String> {
+fn literal(name: &str, tokens: &TokenStream) -> syn::Result<String> {
     let parser = |input: syn::parse::ParseStream<'_>| -> syn::Result<(bool, Lit)> {
         let minus: Option<Token![-]> = input.parse()?;
         Ok((minus.is_some(), input.parse()?))
     };
     let parsed = syn::parse::Parser::parse2(parser, tokens.clone());
-    let refused = |message: String| Err(syn::Error::new_spanned(&tokens, message));
+    let refused = |message: String| Err(syn::Error::new_spanned(tokens, message));
     let mut json = String::new();
     match parsed {
         Ok((false, Lit::Str(text))) => {
@@ -146,7 +146,7 @@ fn literal(name: &str, tokens: TokenStream) -> syn::Result<String> {
         },
         Ok((negative, Lit::Float(digits))) => match digits.base10_parse::<f64>() {
             Ok(number) if number.is_finite() => {
-                json = format!("{:?}", if negative { -number } else { number })
+                json = format!("{:?}", if negative { -number } else { number });
             }
             _ => return refused(format!("`{name}` is too large for a number of 64 bits")),
         },
