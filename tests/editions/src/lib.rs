@@ -41,6 +41,8 @@
     clippy::mem_forget
 )]
 #![forbid(unsafe_code)]
+// It asks for the opposite of `unreachable_pub`.
+#![allow(clippy::redundant_pub_crate)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -59,6 +61,7 @@ pub struct Order {
 
 /// Takes values that it only reads: a worker has nobody to borrow them from.
 #[task]
+#[must_use]
 pub fn print(
     name: String,
     picture: PathBuf,
@@ -71,6 +74,7 @@ pub fn print(
 
 /// Takes the context and only reads it.
 #[task(takes_context, queue = "special", metadata(team = "mail", cost = 3))]
+#[must_use]
 pub fn attempt(context: TaskContext) -> u32 {
     context.attempt()
 }
@@ -108,6 +112,7 @@ pub fn conditional(#[cfg(not(any()))] here: String, #[cfg(any())] gone: Missing)
 /// Is old.
 #[task]
 #[deprecated(note = "use `print`")]
+#[must_use]
 pub fn old(name: String) -> String {
     name
 }
@@ -130,7 +135,7 @@ mod inner {
 
     /// Has its own visibility.
     #[task_core::task]
-    pub(crate) fn inside(name: String) -> String {
+    pub(super) fn inside(name: String) -> String {
         name
     }
 }
