@@ -13,6 +13,8 @@ mod enqueue;
 mod kinds;
 #[path = "cli/look.rs"]
 mod look;
+#[path = "cli/payloads.rs"]
+mod payloads;
 #[path = "cli/prune.rs"]
 mod prune;
 #[path = "cli/settings.rs"]

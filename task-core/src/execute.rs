@@ -219,4 +219,45 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::ReturnValue);
         assert!(failure.message.contains("the limit is 16"), "{failure}");
     }
+
+    #[tokio::test]
+    async fn what_a_task_entered_by_hand_returns_is_checked() {
+        fn not_json(_: &str, _: TaskContext) -> RunFuture {
+            Box::pin(async { Ok("not JSON".to_owned()) })
+        }
+        fn with_nul(_: &str, _: TaskContext) -> RunFuture {
+            Box::pin(async { Ok(r#"["\u0000"]"#.to_owned()) })
+        }
+        fn long(_: &str, _: TaskContext) -> RunFuture {
+            Box::pin(async { Ok(r#"{"a":1,"b":"four"}"#.to_owned()) })
+        }
+        for (function, says) in [
+            (
+                not_json as crate::RunFunction,
+                "the return value cannot be stored as JSON",
+            ),
+            (
+                with_nul,
+                "`[0]` of the return value contains the character U+0000",
+            ),
+            (long, "the largest part is `b` with 6"),
+        ] {
+            let failure = run(TaskEntry::new("t", function), false).await.expect_err(says);
+            assert_eq!(failure.kind, FailureKind::ReturnValue);
+            assert!(failure.message.contains(says), "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_was_filled_in_by_hand_can_be_stored() {
+        fn fails(_: &str, _: TaskContext) -> RunFuture {
+            let mut failure = TaskFailure::new(FailureKind::Error, "");
+            failure.message = "a\0b".to_owned();
+            failure.sources = vec!["c".repeat(2 * TaskFailure::MAX_TEXT_BYTES)];
+            Box::pin(async { Err(failure) })
+        }
+        let failure = run(TaskEntry::new("t", fails), false).await.expect_err("fails");
+        assert_eq!(failure.message, "a\u{2400}b");
+        assert_eq!(failure.sources[0].len(), TaskFailure::MAX_TEXT_BYTES);
+    }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorKind, Result, TaskEntry};
+use crate::{Error, ErrorKind, Result, TaskEntry, json, payload};
 
 /// The most metadata of one task, in bytes of JSON.
 pub const MAX_METADATA_BYTES: usize = 16 * 1024;
@@ -52,12 +52,14 @@ pub(crate) fn of_call(entry: &TaskEntry, of_call: &Map<String, Value>) -> Result
         )
         .hint("metadata names things; pass the data itself as an argument"));
     }
-    if text.contains("\\u0000") && has_nul(&text) {
-        return Err(Error::new(
-            ErrorKind::InvalidTask,
-            "the metadata contains the character U+0000, which not every store can keep",
-        ));
-    }
+    json::check(&text).map_err(|refusal| {
+        let what = if refusal.path.is_empty() {
+            "the metadata".to_owned()
+        } else {
+            format!("the metadata `{}`", refusal.path)
+        };
+        Error::new(ErrorKind::InvalidTask, payload::said_of(&what, &refusal.reason))
+    })?;
     Ok(Some(text.into()))
 }
 
@@ -75,21 +77,6 @@ fn merged(defined: &str, of_call: &Map<String, Value>) -> Result<String> {
     };
     all.extend(of_call.clone());
     serde_json::to_string(&all).map_err(not_json)
-}
-
-/// Whether the text has the escape of U+0000, and not a backslash before `u0000`.
-fn has_nul(text: &str) -> bool {
-    fn in_value(value: &Value) -> bool {
-        match value {
-            Value::String(text) => text.contains('\0'),
-            Value::Array(list) => list.iter().any(in_value),
-            Value::Object(object) => object
-                .iter()
-                .any(|(name, value)| name.contains('\0') || in_value(value)),
-            _ => false,
-        }
-    }
-    serde_json::from_str(text).is_ok_and(|value| in_value(&value))
 }
 
 #[cfg(test)]
@@ -146,7 +133,12 @@ mod tests {
             (
                 with("x", serde_json::json!(["a\0b"])),
                 ErrorKind::InvalidTask,
-                "U+0000",
+                "the metadata `x[0]` contains the character U+0000",
+            ),
+            (
+                with("x", (0..100).fold(Value::Null, |inner, _| vec![inner].into())),
+                ErrorKind::InvalidTask,
+                "is more than 100 levels deep",
             ),
         ] {
             let error = text(&PLAIN, &options).expect_err(says);

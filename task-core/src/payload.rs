@@ -127,7 +127,8 @@ fn returned(refusal: &Refusal, limit: usize) -> TaskFailure {
     TaskFailure::new(FailureKind::ReturnValue, message)
 }
 
-fn said_of(what: &str, reason: &Reason) -> String {
+/// The sentence about a value that cannot be stored.
+pub(crate) fn said_of(what: &str, reason: &Reason) -> String {
     match reason {
         Reason::NotFinite(number) => format!("{what} is {number}, which JSON cannot hold"),
         Reason::Nul => format!("{what} contains the character U+0000, which not every store can keep"),

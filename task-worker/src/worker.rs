@@ -211,6 +211,8 @@ impl Worker {
 fn check_options(options: &WorkerOptions) -> Result<()> {
     let wrong = if options.id.is_empty() || options.id.len() > 64 {
         "a worker id has 1 to 64 bytes"
+    } else if options.id.chars().any(char::is_control) {
+        "a worker id has no control characters"
     } else if options.concurrency == 0 {
         "a concurrency of 0 would run nothing"
     } else if options.lease < Duration::from_millis(100) {

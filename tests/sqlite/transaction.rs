@@ -84,10 +84,22 @@ async fn a_refused_task_leaves_the_transaction_usable() {
     let mut transaction = connection.begin().await.expect("a transaction");
     let own = format!("queue-{}", TaskId::new());
     let heard = Heard::in_queue(&TASK_ENQUEUED, &own);
-    let bad = echo::new("x").using(queue(own).priority(101));
+    let bad = echo::new("x").using(queue(&own).priority(101));
     bad.enqueue_in_on(&mut transaction, &backends)
         .await
         .expect_err("out of range");
+    let bad = echo::new("a\0")
+        .using(queue(&own))
+        .enqueue_in_on(&mut transaction, &backends)
+        .await;
+    let error = bad.expect_err("no store could keep it");
+    assert_eq!(error.kind(), ErrorKind::Encoding);
+    assert!(
+        error
+            .message()
+            .starts_with("argument `text` of `conformance::echo`"),
+        "{error}"
+    );
     assert_eq!(heard.records(), []);
     let good = echo::new("x").enqueue_in_on(&mut transaction, &backends).await;
     let id = good.expect("accepted").id();

@@ -63,6 +63,13 @@ async fn options_out_of_range_are_refused() {
         ),
         (
             WorkerOptions {
+                id: "a\0b".to_owned(),
+                ..good()
+            },
+            "control characters",
+        ),
+        (
+            WorkerOptions {
                 concurrency: 0,
                 ..good()
             },

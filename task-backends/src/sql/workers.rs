@@ -28,10 +28,11 @@ impl Work for JoinWork {
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<WorkerKey> {
         let worker = &self.0;
-        if worker.id.is_empty() || worker.id.len() > MAX_ID_BYTES {
+        let is_long = worker.id.is_empty() || worker.id.len() > MAX_ID_BYTES;
+        if is_long || worker.id.chars().any(char::is_control) {
             return Err(Error::new(
                 ErrorKind::InvalidTask,
-                "a worker id has 1 to 64 bytes",
+                "a worker id has 1 to 64 bytes without control characters",
             ));
         }
         let now = transaction.now();

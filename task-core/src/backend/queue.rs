@@ -17,7 +17,7 @@ pub struct WorkerKey(pub i64);
 /// How a worker introduces itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerInfo {
-    /// Its name, unique among living workers: 1 to 64 bytes.
+    /// Its name, unique among living workers: 1 to 64 bytes without control characters.
     pub id: String,
     /// The host it runs on.
     pub host: String,

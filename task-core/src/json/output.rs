@@ -1,5 +1,5 @@
-//! Where the text goes while it is written: it stops at the limit, at the deepest level and
-//! at U+0000.
+//! Where the text goes while it is written: nothing is kept beyond the limit, and it ends at
+//! the deepest level and at U+0000.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,10 +12,13 @@ use super::{MAX_JSON_DEPTH, Reason, Refusal};
 /// What is noticed while a value is written.
 #[derive(Default)]
 pub(super) struct Notes {
-    needs_reading: Cell<bool>,
+    has_map: Cell<bool>,
+    has_raw: Cell<bool>,
+    is_over: Cell<bool>,
     refused: RefCell<Option<Reason>>,
-    /// Kept only to explain a refusal.
-    trace: Option<RefCell<Trace>>,
+    /// Whether the trace is kept: only to explain a refusal.
+    is_tracing: bool,
+    trace: RefCell<Option<Box<Trace>>>,
 }
 
 /// Where the writing is, and how large everything was.
@@ -33,19 +36,30 @@ impl Notes {
     /// Notes for a second look: with places and sizes.
     pub(super) fn tracing() -> Self {
         Self {
-            trace: Some(RefCell::default()),
+            is_tracing: true,
+            trace: RefCell::new(Some(Box::default())),
             ..Self::default()
         }
     }
 
-    /// Whether the text has parts that were not checked when they were written.
-    pub(super) fn needs_reading(&self) -> bool {
-        self.needs_reading.get()
+    /// There is a map of several entries, which may have a key twice.
+    #[inline]
+    pub(super) fn map(&self) {
+        self.has_map.set(true);
     }
 
-    /// The text has such a part: raw JSON, or a map, which may have a key twice.
-    pub(super) fn read_later(&self) {
-        self.needs_reading.set(true);
+    pub(super) fn has_map(&self) -> bool {
+        self.has_map.get()
+    }
+
+    /// Whether there is JSON that others wrote.
+    pub(super) fn has_raw(&self) -> bool {
+        self.has_raw.get()
+    }
+
+    /// Whether the text is longer than the limit.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.get()
     }
 
     /// Notes why the writing ends here.
@@ -55,50 +69,66 @@ impl Notes {
     }
 
     /// One step into the value. A step that is not left is where the writing ended.
+    #[inline]
     pub(super) fn enter(&self, step: impl FnOnce() -> Step) {
-        if let Some(trace) = &self.trace {
-            let mut trace = trace.borrow_mut();
-            let before = trace.bytes;
-            trace.steps.push((step(), before));
+        if self.is_tracing {
+            self.entered(step());
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn entered(&self, step: Step) {
+        self.trace(|trace| trace.steps.push((step, trace.bytes)));
+    }
+
     /// The step was made and all is well.
+    #[inline]
     pub(super) fn leave(&self) {
-        if let Some(trace) = &self.trace {
-            trace.borrow_mut().leave();
+        if self.is_tracing {
+            self.left();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn left(&self) {
+        self.trace(Trace::leave);
+    }
+
+    /// Changes the trace, if one is kept.
+    fn trace<T>(&self, change: impl FnOnce(&mut Trace) -> T) -> Option<T> {
+        self.trace.borrow_mut().as_deref_mut().map(change)
     }
 
     /// A key of a map follows.
     pub(super) fn begin_key(&self) {
-        if let Some(trace) = &self.trace {
-            trace.borrow_mut().key = Some(Vec::new());
+        if self.is_tracing {
+            self.trace(|trace| trace.key = Some(Vec::new()));
         }
     }
 
     /// The key was written, its value follows.
     pub(super) fn end_key(&self) {
-        let key = self
-            .trace
-            .as_ref()
-            .and_then(|trace| trace.borrow_mut().key.take());
-        if let Some(written) = key {
+        if self.is_tracing {
+            let written = self.trace(|trace| trace.key.take()).flatten().unwrap_or_default();
             let text = written.strip_prefix(b",").unwrap_or(&written);
             let key = serde_json::from_slice(text);
-            self.enter(|| Step::Key(key.unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned())));
+            self.entered(Step::Key(
+                key.unwrap_or_else(|_| String::from_utf8_lossy(text).into_owned()),
+            ));
         }
     }
 
     /// The number of bytes of a whole value, and its largest part.
     pub(super) fn sizes(self) -> (usize, Option<(String, usize)>) {
-        let trace = self.trace.map(RefCell::into_inner).unwrap_or_default();
+        let trace = self.trace.into_inner().unwrap_or_default();
         (trace.bytes, trace.largest)
     }
 
     /// What was refused and where; `other` when whoever failed left no note.
     pub(super) fn refusal(self, other: impl FnOnce() -> String) -> Refusal {
-        let trace = self.trace.map(RefCell::into_inner).unwrap_or_default();
+        let trace = self.trace.into_inner().unwrap_or_default();
         let reason = match (self.refused.into_inner(), trace.key) {
             (Some(Reason::Nul), Some(_)) => Reason::NulInKey,
             (Some(reason), _) => reason,
@@ -143,7 +173,7 @@ pub(super) struct Sink<'n> {
 
 impl<'n> Sink<'n> {
     pub(super) fn new(limit: usize, notes: &'n Notes) -> Self {
-        let limit = if notes.trace.is_some() { 0 } else { limit };
+        let limit = if notes.is_tracing { 0 } else { limit };
         Self {
             text: Vec::with_capacity(limit.min(128)),
             limit,
@@ -155,19 +185,25 @@ impl<'n> Sink<'n> {
         self.text
     }
 
+    /// Makes room, up to the limit; what is beyond it is counted and not kept.
     #[cold]
     #[inline(never)]
-    fn over(&self, bytes: &[u8]) -> io::Result<()> {
-        let Some(trace) = &self.notes.trace else {
-            self.notes.refuse(Reason::TooLarge(0, None));
-            return Err(io::ErrorKind::StorageFull.into());
-        };
-        let mut trace = trace.borrow_mut();
-        trace.bytes += bytes.len();
-        if let Some(key) = &mut trace.key {
-            key.extend_from_slice(bytes);
+    fn beyond(&mut self, bytes: &[u8]) {
+        let (length, room) = (self.text.len(), self.text.capacity());
+        let needed = length + bytes.len();
+        if needed <= self.limit {
+            let room = needed.max(2 * room).min(self.limit);
+            self.text.reserve_exact(room - length);
+            self.text.extend_from_slice(bytes);
+            return;
         }
-        Ok(())
+        self.notes.is_over.set(true);
+        self.notes.trace(|trace| {
+            trace.bytes += bytes.len();
+            if let Some(key) = &mut trace.key {
+                key.extend_from_slice(bytes);
+            }
+        });
     }
 }
 
@@ -178,16 +214,19 @@ impl io::Write for Sink<'_> {
         Ok(bytes.len())
     }
 
+    // It never fails, which the compiler sees: an error to look for after each quote and
+    // comma would cost more than all the rest.
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.len() <= self.limit - self.text.len() {
+        if bytes.len() <= self.text.capacity() - self.text.len() {
             self.text.extend_from_slice(bytes);
-            Ok(())
         } else {
-            self.over(bytes)
+            self.beyond(bytes);
         }
+        Ok(())
     }
 
+    #[inline]
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -209,6 +248,9 @@ impl<'n> Strict<'n> {
         self.depth += 1;
         if self.depth > MAX_JSON_DEPTH {
             return self.refuse(Reason::TooDeep);
+        }
+        if self.notes.is_over() && !self.notes.is_tracing {
+            return self.refuse(Reason::TooLarge(0, None));
         }
         Ok(())
     }
@@ -257,13 +299,13 @@ impl Formatter for Strict<'_> {
     }
 
     fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
-        self.notes.read_later();
+        self.notes.has_raw.set(true);
         CompactFormatter.write_raw_fragment(writer, text)
     }
 
     // Only where the program turned on serde_json's `arbitrary_precision`.
     fn write_number_str<W: ?Sized + io::Write>(&mut self, writer: &mut W, number: &str) -> io::Result<()> {
-        self.notes.read_later();
+        self.notes.has_raw.set(true);
         CompactFormatter.write_number_str(writer, number)
     }
 }

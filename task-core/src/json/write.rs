@@ -11,16 +11,21 @@ use serde::ser::{
 };
 
 use super::output::{Notes, Sink, Strict};
-use super::path::Step;
+use super::path::{Path, Step};
 use super::{Reason, Refusal, text};
 
 /// The value as JSON of at most `limit` bytes.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T, limit: usize) -> Result<String, Refusal> {
     let notes = Notes::default();
     match pass(value, limit, &notes) {
-        Ok(text) if notes.needs_reading() => text::check(&text).map(|()| text),
-        Ok(text) => Ok(text),
-        Err(error) => Err(explain(value, limit, &error)),
+        Ok(text) if !notes.is_over() && text.len() <= limit => {
+            let is_clear = !notes.has_raw() && (!notes.has_map() || text::keys_differ(&text));
+            if !is_clear {
+                text::check(&text)?;
+            }
+            Ok(text)
+        }
+        outcome => Err(explain(value, limit, outcome.err().as_ref())),
     }
 }
 
@@ -37,23 +42,20 @@ fn pass<T: Serialize + ?Sized>(value: &T, limit: usize, notes: &Notes) -> serde_
 /// Writes the value again, into nothing, to learn what is wrong with it and where.
 #[cold]
 #[inline(never)]
-fn explain<T: Serialize + ?Sized>(value: &T, limit: usize, before: &serde_json::Error) -> Refusal {
+fn explain<T: Serialize + ?Sized>(value: &T, limit: usize, before: Option<&serde_json::Error>) -> Refusal {
     let notes = Notes::tracing();
-    match pass(value, limit, &notes) {
-        Err(error) => notes.refusal(|| error.to_string()),
-        Ok(_) => {
-            let (bytes, largest) = notes.sizes();
-            let reason = if bytes > limit {
-                Reason::TooLarge(bytes, largest)
-            } else {
-                // It does not write itself the same way twice.
-                Reason::Other(before.to_string())
-            };
-            Refusal {
-                path: super::Path::default(),
-                reason,
-            }
-        }
+    if let Err(error) = pass(value, limit, &notes) {
+        return notes.refusal(|| error.to_string());
+    }
+    let (bytes, largest) = notes.sizes();
+    let reason = match before {
+        // It does not write itself the same way twice.
+        Some(error) if bytes <= limit => Reason::Other(error.to_string()),
+        _ => Reason::TooLarge(bytes, largest),
+    };
+    Refusal {
+        path: Path::default(),
+        reason,
     }
 }
 
@@ -237,7 +239,7 @@ impl<'n, S: Serializer> Serializer for Checked<'n, S> {
     #[inline]
     fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         if length.is_none_or(|length| length > 1) {
-            self.notes.read_later();
+            self.notes.map();
         }
         self.parts(|inner| inner.serialize_map(length))
     }

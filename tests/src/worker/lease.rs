@@ -116,12 +116,12 @@ pub async fn a_name_is_free_again_after_leaving_or_the_end_of_the_lease(store: S
     assert_eq!(third.claim_one().await.record.id, task.id);
 }
 
-/// Its name: 1 to 64 bytes.
+/// Its name: 1 to 64 bytes without control characters.
 pub async fn a_name_has_1_to_64_bytes(store: Store) {
     for name in ["w", &"w".repeat(64), &"\u{fc}".repeat(32), "a b'c\"d"] {
         store.worker(name).await;
     }
-    for name in ["", &"w".repeat(65), &"\u{fc}".repeat(33)] {
+    for name in ["", &"w".repeat(65), &"\u{fc}".repeat(33), "a\0b", "a\n"] {
         let info = WorkerInfo {
             id: name.to_owned(),
             ..introduction("")
