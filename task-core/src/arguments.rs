@@ -77,6 +77,9 @@ pub trait TaskArguments: Sized {
     /// The names they are stored under.
     const NAMES: &'static [&'static str];
 
+    /// Names that some of them had once.
+    const FORMER: &'static [&'static str] = &[];
+
     /// Takes all of them out of an object.
     ///
     /// # Errors
@@ -115,14 +118,19 @@ pub struct StoredObject<'de, A: MapAccess<'de>> {
 }
 
 impl<'de, A: MapAccess<'de>> StoredObject<'de, A> {
-    /// The next argument with one of these names; `None` in the end and after an error. What has
-    /// another name is passed over: it was an argument once, and old tasks still carry it.
-    pub fn next_name(&mut self, names: &'static [&'static str]) -> Option<&'static str> {
+    /// The next argument with one of these names, present or former; `None` in the end and after
+    /// an error. What has another name is passed over: it was an argument once, and old tasks
+    /// still carry it.
+    pub fn next_name(
+        &mut self,
+        names: &'static [&'static str],
+        former: &'static [&'static str],
+    ) -> Option<&'static str> {
         if self.error.is_some() {
             return None;
         }
         self.keep(|object| {
-            while let Some(name) = object.next_key_seed(OneOf(names))? {
+            while let Some(name) = object.next_key_seed(OneOf(names, former))? {
                 if name.is_some() {
                     return Ok(name);
                 }
@@ -191,7 +199,7 @@ impl<'de, T: TaskArguments> Visitor<'de> for ObjectOf<T> {
 }
 
 /// Reads a name; `None` when it is none of these.
-struct OneOf(&'static [&'static str]);
+struct OneOf(&'static [&'static str], &'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for OneOf {
     type Value = Option<&'static str>;
@@ -209,7 +217,8 @@ impl Visitor<'_> for OneOf {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().copied().find(|known| *known == name))
+        let mut known = self.0.iter().chain(self.1).copied();
+        Ok(known.find(|known| *known == name))
     }
 }
 
@@ -246,7 +255,7 @@ mod tests {
 
         fn read<'de, A: MapAccess<'de>>(mut object: StoredObject<'de, A>) -> Result<Self, A::Error> {
             let (mut sum, mut note) = (None, None);
-            while let Some(name) = object.next_name(Self::NAMES) {
+            while let Some(name) = object.next_name(Self::NAMES, Self::FORMER) {
                 match name {
                     "sum" => <u32 as TaskArgument>::read(&mut sum, name, &mut object),
                     "note" => <Option<String> as TaskArgument>::read(&mut note, name, &mut object),

@@ -146,6 +146,17 @@ fn aliases(setting: &Setting, mistakes: &mut Mistakes) -> syn::Result<Vec<LitStr
     Ok(list.0.into_iter().filter_map(accepted).collect())
 }
 
+/// The older names of an argument: one, or a list of them.
+pub(crate) fn argument_aliases(setting: &Setting, mistakes: &mut Mistakes) -> Vec<LitStr> {
+    let expected = "a string literal or a list of them, such as `alias = \"old_name\"`";
+    let written = match setting.parse::<Bracketed>(expected) {
+        Ok(list) => list.0.into_iter().collect(),
+        Err(_) => Vec::from_iter(mistakes.keep(setting.text(expected))),
+    };
+    let accepted = |alias| mistakes.keep(accepted(alias, names::refuse_argument));
+    written.into_iter().filter_map(accepted).collect()
+}
+
 fn timeout(setting: &Setting) -> syn::Result<u64> {
     let literal = setting.text("a duration in quotes, such as `timeout = \"30s\"`")?;
     duration::milliseconds(&literal.value()).map_err(|reason| syn::Error::new_spanned(literal, reason))

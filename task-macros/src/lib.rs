@@ -69,7 +69,9 @@ use proc_macro::TokenStream;
 /// taken for a `Result` when its name ends in `Result`.
 ///
 /// Arguments are stored under their names as JSON. `#[task(default)]` on an argument, or
-/// the type `Option`, lets it be missing in tasks that were queued before it existed.
+/// the type `Option`, lets it be missing in tasks that were queued before it existed;
+/// `#[task(alias = "old_name")]`, or a list of names, lets it be found in tasks that were
+/// queued before it was renamed.
 /// Where callers would write `.to_owned()` or `.into()` (`String`, `PathBuf`, `OsString`,
 /// `Vec`, `Box`, `Arc`, `Cow`, `Bytes`, `Option`) `new` and `enqueue` do it for them.
 ///

@@ -1,4 +1,4 @@
-//! Which texts may be names: of queues, tasks and backends.
+//! Which texts may be names: of queues, tasks, backends and arguments.
 
 /// The longest queue name, in bytes. Backends keep it in a column of this size.
 pub(crate) const QUEUE_BYTES: usize = 100;
@@ -46,6 +46,11 @@ pub(crate) fn refuse_backend(name: &str) -> Option<String> {
             name.escape_debug()
         )
     })
+}
+
+/// Why this cannot have been the name of an argument.
+pub(crate) fn refuse_argument(name: &str) -> Option<String> {
+    refuse("name of an argument", name, TASK_BYTES)
 }
 
 fn refuse(what: &str, name: &str, limit: usize) -> Option<String> {

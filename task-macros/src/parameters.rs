@@ -5,10 +5,11 @@ mod attributes;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::{FnArg, Pat, PatType, Signature, Type};
+use syn::{FnArg, LitStr, Pat, PatType, Signature, Type};
 
 use crate::mistakes::Mistakes;
 use crate::{forward, names, types};
+use attributes::Own;
 
 const CONTEXT: &str = "TaskContext";
 
@@ -34,6 +35,8 @@ pub(crate) enum ParameterKind {
         ty: Type,
         /// Tasks that were queued before the parameter existed still run.
         may_be_missing: bool,
+        /// Older names: tasks that were queued with them still run.
+        aliases: Vec<LitStr>,
     },
     /// A mistake was noted. Callers pass what they would have passed, so that they see no
     /// second one; `None` when only the function itself knows what that is.
@@ -75,6 +78,7 @@ pub(crate) fn read(
             parameters.push(parameter);
         }
     }
+    refuse_equal_names(&parameters, mistakes);
     (if is_complete { context } else { Context::Broken }, parameters)
 }
 
@@ -154,7 +158,8 @@ impl Reader<'_> {
         before: &[Parameter],
         mistakes: &mut Mistakes,
     ) -> Parameter {
-        let may_be_missing = attributes::read(input, mistakes) || types::is_called(&input.ty, "Option");
+        let own = Own::read(input, mistakes);
+        let may_be_missing = own.has_default || types::is_called(&input.ty, "Option");
         let name = accepted_name(&input.pat, before, mistakes);
         let is_storable = self.accept_type(&input.ty, mistakes) && name.is_some();
         let ty = (*input.ty).clone();
@@ -162,7 +167,11 @@ impl Reader<'_> {
             name: name.unwrap_or_else(|| format_ident!("argument_{index}", span = Span::mixed_site())),
             conditions: forward::conditions(&input.attrs),
             kind: if is_storable {
-                ParameterKind::Stored { ty, may_be_missing }
+                ParameterKind::Stored {
+                    ty,
+                    may_be_missing,
+                    aliases: own.aliases,
+                }
             } else {
                 ParameterKind::Refused {
                     ty: Some(ty).filter(|ty| self.can_be_passed(ty)),
@@ -236,6 +245,34 @@ fn typed(input: &mut FnArg) -> Option<&mut PatType> {
     match input {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
+    }
+}
+
+/// Notes aliases that say what an argument or another alias says already. Arguments under
+/// a `#[cfg]` may never meet.
+fn refuse_equal_names(parameters: &[Parameter], mistakes: &mut Mistakes) {
+    let certain = || {
+        parameters
+            .iter()
+            .filter(|parameter| parameter.conditions.is_empty())
+    };
+    let mut before: Vec<String> = certain()
+        .map(|parameter| parameter.name.unraw().to_string())
+        .collect();
+    for parameter in certain() {
+        let ParameterKind::Stored { aliases, .. } = &parameter.kind else {
+            continue;
+        };
+        for alias in aliases {
+            let text = alias.value();
+            if before.contains(&text) {
+                mistakes.at(
+                    alias,
+                    format!("an argument of this task is called `{text}` already"),
+                );
+            }
+            before.push(text);
+        }
     }
 }
 

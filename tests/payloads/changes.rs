@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use former as old;
 use serde::{Deserialize, Serialize};
 use task_backends::{SqliteBackend, SqliteOptions};
 use task_core::{
@@ -17,25 +18,8 @@ use tempfile::TempDir;
 /// Long enough for a worker on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// As it was.
-mod old {
-    use task_core::task;
-
-    /// Pays.
-    #[task(name = "shop::pay")]
-    pub async fn pay(cost: u32, tip: u32) -> String {
-        format!("{cost} and {tip}")
-    }
-
-    /// Ships.
-    #[task(name = "shop::ship")]
-    pub async fn ship(order: u32) -> u32 {
-        order
-    }
-}
-
 /// As it is: `cost` is called `sum`, `tip` is gone, `currency` and `note` are new; `ship` is called
-/// `send`; `refund` is new.
+/// `send`; `refund` is new; `deliver` and `count` were changed without care.
 mod new {
     use task_core::task;
 
@@ -63,27 +47,16 @@ mod new {
         sum
     }
 
-    /// The same name with arguments that old tasks do not have.
-    pub mod careless {
-        use super::Address;
-        use task_core::task;
-
-        /// Ships.
-        #[task(name = "shop::ship")]
-        pub async fn ship(order: u32, to: Address) -> String {
-            format!("{order} {to:?}")
-        }
+    /// Delivers: with an argument that old tasks do not have.
+    #[task(name = "shop::deliver")]
+    pub async fn deliver(order: u32, to: Address) -> String {
+        format!("{order} {to:?}")
     }
 
-    /// The same name with an argument of another type.
-    pub mod retyped {
-        use task_core::task;
-
-        /// Ships.
-        #[task(name = "shop::ship")]
-        pub async fn ship(order: Vec<u32>) -> Vec<u32> {
-            order
-        }
+    /// Counts: what was a number is a list now.
+    #[task(name = "shop::count")]
+    pub async fn count(order: Vec<u32>) -> Vec<u32> {
+        order
     }
 
     /// Where it goes.
@@ -178,8 +151,8 @@ async fn arguments_that_were_added_with_a_default_or_as_an_option_may_be_missing
 #[tokio::test]
 async fn an_argument_that_was_added_without_a_default_fails_old_tasks_and_says_which() {
     let shop = Shop::open().await;
-    let result = shop.enqueue(old::ship::new(7)).await;
-    let result = shop.after(result, &knowing!(new::careless::ship)).await;
+    let result = shop.enqueue(old::deliver::new(7)).await;
+    let result = shop.after(result, &knowing!(new::deliver)).await;
     let failure = &result.errors[0].failure;
     assert_eq!(failure.kind, FailureKind::Arguments);
     assert_eq!(
@@ -191,9 +164,9 @@ async fn an_argument_that_was_added_without_a_default_fails_old_tasks_and_says_w
 #[tokio::test]
 async fn an_argument_of_another_type_fails_old_tasks_with_its_path_and_a_retry_runs_them_with_the_old_one() {
     let shop = Shop::open().await;
-    let result = shop.enqueue(old::ship::new(7)).await;
+    let result = shop.enqueue(old::count::new(7)).await;
     let id = result.id();
-    let result = shop.after(result, &knowing!(new::retyped::ship)).await;
+    let result = shop.after(result, &knowing!(new::count)).await;
     let failure = &result.errors[0].failure;
     assert_eq!(failure.kind, FailureKind::Arguments);
     assert_eq!(
@@ -203,7 +176,7 @@ async fn an_argument_of_another_type_fails_old_tasks_with_its_path_and_a_retry_r
     let alias = shop.backends.get("default").expect("the only one");
     let admin = alias.backend().admin().expect("it can be operated");
     admin.retry(id).await.expect("it may run again");
-    let result = shop.after(result, &knowing!(old::ship)).await;
+    let result = shop.after(result, &knowing!(old::count)).await;
     assert_eq!(result.status(), TaskStatus::Successful, "nothing of it was lost");
 }
 
@@ -231,19 +204,19 @@ async fn a_worker_older_than_the_producer_passes_over_arguments_it_does_not_know
     let renamed = shop.enqueue(new::pay::new(5, "EUR", None::<String>)).await;
     // All that it needs is there, and more: that is passed over.
     let added = shop
-        .enqueue(new::careless::ship::new(
+        .enqueue(new::deliver::new(
             7,
             Address {
                 town: "Ur".to_owned(),
             },
         ))
         .await;
-    let renamed = shop.after(renamed, &knowing!(old::pay, old::ship)).await;
+    let renamed = shop.after(renamed, &knowing!(old::pay, old::deliver)).await;
     assert_eq!(
         renamed.errors[0].failure.message,
         "the arguments do not fit the task: missing field `cost`"
     );
-    let added = get_result_on::<old::ship>(added.id(), &shop.backends)
+    let added = get_result_on::<old::deliver>(added.id(), &shop.backends)
         .await
         .expect("it is there");
     assert_eq!(added.return_value().expect("it ran"), 7);

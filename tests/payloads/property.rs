@@ -90,7 +90,7 @@ impl Any {
 
     /// Whether it fits below the object of the arguments.
     fn is_flat(&self) -> bool {
-        1 + self.depth() <= MAX_JSON_DEPTH
+        self.depth() < MAX_JSON_DEPTH
     }
 }
 

@@ -84,7 +84,7 @@ async fn a_refused_task_leaves_the_transaction_usable() {
     let mut transaction = connection.begin().await.expect("a transaction");
     let own = format!("queue-{}", TaskId::new());
     let heard = Heard::in_queue(&TASK_ENQUEUED, &own);
-    let bad = echo::new("x").using(queue(&own).priority(101));
+    let bad = echo::new("x").using(queue(own.clone()).priority(101));
     bad.enqueue_in_on(&mut transaction, &backends)
         .await
         .expect_err("out of range");

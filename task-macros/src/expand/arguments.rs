@@ -5,8 +5,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::ext::IdentExt;
+use syn::{LitStr, Type};
 
 use super::{Task, quiet};
 use crate::parameters::ParameterKind;
@@ -23,6 +23,10 @@ pub(crate) fn storage(task: &Task<'_>) -> TokenStream {
     let (written, read) = (written(task, &fields), read(task, &fields));
     let (name, private) = (task.name(), task.private());
     let names = fields.iter().map(Field::listed);
+    let former = fields.iter().any(|field| !field.aliases.is_empty()).then(|| {
+        let former = fields.iter().map(Field::former);
+        quote!(const FORMER: &'static [&'static ::core::primitive::str] = &[#(#former)*];)
+    });
     quote! {
         #[automatically_derived]
         impl #private::serde::Serialize for #name {
@@ -39,6 +43,7 @@ pub(crate) fn storage(task: &Task<'_>) -> TokenStream {
         #[automatically_derived]
         impl #private::TaskArguments for #name {
             const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+            #former
             #read
         }
     }
@@ -90,7 +95,7 @@ fn read(task: &Task<'_>, fields: &[Field<'_>]) -> TokenStream {
             mut object: #private::StoredObject<'de, __A>,
         ) -> ::core::result::Result<Self, __A::Error> {
             #(#places)*
-            while let ::core::option::Option::Some(name) = object.next_name(Self::NAMES) {
+            while let ::core::option::Option::Some(name) = object.next_name(Self::NAMES, Self::FORMER) {
                 match name {
                     #(#arms)*
                     _ => {}
@@ -108,6 +113,8 @@ struct Field<'a> {
     /// What it is called in the stored object.
     stored_as: String,
     ty: &'a Type,
+    /// What it was called once.
+    aliases: &'a [LitStr],
     may_be_missing: bool,
     conditions: &'a TokenStream,
     /// The variable that holds it while the object is read.
@@ -117,11 +124,17 @@ struct Field<'a> {
 fn fields<'a>(task: &Task<'a>) -> Vec<Field<'a>> {
     let mut fields = Vec::new();
     for parameter in &task.shape.parameters {
-        if let ParameterKind::Stored { ty, may_be_missing } = &parameter.kind {
+        if let ParameterKind::Stored {
+            ty,
+            may_be_missing,
+            aliases,
+        } = &parameter.kind
+        {
             fields.push(Field {
                 name: &parameter.name,
                 stored_as: parameter.name.unraw().to_string(),
                 ty,
+                aliases,
                 may_be_missing: *may_be_missing,
                 conditions: &parameter.conditions,
                 place: format_ident!("place_{}", fields.len(), span = Span::mixed_site()),
@@ -144,6 +157,12 @@ impl Field<'_> {
     fn listed(&self) -> TokenStream {
         let (conditions, name) = (self.conditions, &self.stored_as);
         quote!(#conditions #name)
+    }
+
+    fn former(&self) -> TokenStream {
+        let (conditions, aliases) = (self.conditions, self.aliases.iter());
+        let aliases = aliases.map(|alias| quote!(#conditions #alias,));
+        quote!(#(#aliases)*)
     }
 
     fn written(&self, task: &Task<'_>) -> TokenStream {
@@ -170,7 +189,8 @@ impl Field<'_> {
             ..
         } = self;
         let read = self.function(task, "read");
-        quote!(#conditions #stored_as => #read(&mut #place, name, &mut object),)
+        let aliases = self.aliases;
+        quote!(#conditions #stored_as #(| #aliases)* => #read(&mut #place, #stored_as, &mut object),)
     }
 
     /// The value out of its place.

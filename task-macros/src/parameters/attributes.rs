@@ -1,8 +1,10 @@
-//! What stands on an argument: `#[task(default)]`, and what looks like it.
+//! What stands on an argument: `#[task(default)]`, `#[task(alias = "..")]`, and what looks like
+//! them.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Meta, PatType};
+use syn::{Attribute, LitStr, Meta, PatType};
 
+use crate::attributes::argument_aliases;
 use crate::mistakes::Mistakes;
 use crate::settings;
 
@@ -11,26 +13,40 @@ pub(super) fn take(input: &mut PatType) -> Vec<Attribute> {
     take_if(input, |attribute| attribute.path().is_ident("task"))
 }
 
-/// Takes our own attributes and their likenesses off; whether `#[task(default)]` is there.
-pub(super) fn read(input: &mut PatType, mistakes: &mut Mistakes) -> bool {
-    let mut has_default = false;
-    for attribute in take(input) {
-        let Meta::List(list) = &attribute.meta else {
-            mistakes.at(
-                &attribute,
-                "on an argument, only `#[task(default)]` has a meaning",
-            );
-            continue;
-        };
-        for setting in settings::read(list.tokens.clone(), &["default"], mistakes) {
-            has_default |= mistakes.keep(setting.flag()).is_some();
+/// What `#[task(..)]` says on an argument.
+#[derive(Default)]
+pub(super) struct Own {
+    pub(super) has_default: bool,
+    /// What it was called once.
+    pub(super) aliases: Vec<LitStr>,
+}
+
+impl Own {
+    /// Takes our own attributes and their likenesses off.
+    pub(super) fn read(input: &mut PatType, mistakes: &mut Mistakes) -> Self {
+        let mut own = Self::default();
+        for attribute in take(input) {
+            let Meta::List(list) = &attribute.meta else {
+                mistakes.at(
+                    &attribute,
+                    "on an argument, only `#[task(default)]` and `#[task(alias = \"old_name\")]` have a meaning",
+                );
+                continue;
+            };
+            for setting in settings::read(list.tokens.clone(), &["default", "alias"], mistakes) {
+                if setting.name() == "default" {
+                    own.has_default |= mistakes.keep(setting.flag()).is_some();
+                } else {
+                    own.aliases.extend(argument_aliases(&setting, mistakes));
+                }
+            }
         }
+        for attribute in take_if(input, |attribute| likeness(attribute).is_some()) {
+            own.has_default |= attribute.path().is_ident("default");
+            mistakes.at(&attribute, likeness(&attribute).unwrap_or_default());
+        }
+        own
     }
-    for attribute in take_if(input, |attribute| likeness(attribute).is_some()) {
-        has_default |= attribute.path().is_ident("default");
-        mistakes.at(&attribute, likeness(&attribute).unwrap_or_default());
-    }
-    has_default
 }
 
 /// What to say of an attribute that is meant for us and written as for somebody else.
