@@ -31,15 +31,13 @@ pub(crate) fn settle(ended: Ended, worker_id: &str, makes_way: bool, summary: &m
         record,
     } = ended;
     let (attempt, last_attempt, started_at) = (running.attempt, running.last_attempt, running.started_at);
+    let goes_back_as_it_was = makes_way && !running.policy.is_at_most_once();
     if let Err(failure) = &outcome
-        && let may_run_again = !running.policy.is_at_most_once()
-        && let was_told_to_end = makes_way
-        && may_run_again
-        && failure.kind == FailureKind::Canceled
-        && (was_told_to_end || failure.kind == FailureKind::Interrupted)
+        && (failure.kind == FailureKind::Interrupted
+            || (failure.kind == FailureKind::Canceled && goes_back_as_it_was))
     {
         summary.given_back += 1;
-        let interrupted = (!was_told_to_end).then(|| (started_at, failure.clone()));
+        let interrupted = (!goes_back_as_it_was).then(|| (started_at, failure.clone()));
         return Settled::Interrupted(GivenBack {
             lease: running.lease,
             attempt,
@@ -117,4 +115,71 @@ pub(crate) fn finished_record(
         failure: failure.clone(),
     }));
     Some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use task_core::{CancellationToken, Lease, RetryPolicy, TaskFailure};
+
+    use super::*;
+    use crate::slots::Running;
+
+    /// What becomes of a first attempt that ended so, of a task that may lose so many workers.
+    fn settled(kind: FailureKind, max_lost: u32, makes_way: bool) -> Settled {
+        let policy = RetryPolicy {
+            max_lost,
+            ..RetryPolicy::DEFAULT
+        };
+        let running = Running {
+            lease: Lease::new(TaskId::new(), 1, 0, [0; 3]),
+            attempt: 1,
+            last_attempt: 1,
+            policy,
+            started_at: Timestamp::UNIX_EPOCH,
+            started: Instant::now(),
+            cancellation: CancellationToken::new(),
+        };
+        let ended = Ended {
+            running,
+            outcome: Err(TaskFailure::new(kind, "it did not end well")),
+            ended_at: Timestamp::UNIX_EPOCH,
+            record: None,
+        };
+        settle(ended, "worker", makes_way, &mut Summary::default())
+    }
+
+    #[test]
+    fn what_was_interrupted_goes_back_with_the_attempt_in_its_history() {
+        let Settled::Interrupted(task) = settled(FailureKind::Interrupted, 3, false) else {
+            panic!("it ended");
+        };
+        assert!(task.interrupted.is_some());
+    }
+
+    #[test]
+    fn what_was_told_to_end_by_a_worker_that_makes_way_goes_back_as_it_was() {
+        let Settled::Interrupted(task) = settled(FailureKind::Canceled, 3, true) else {
+            panic!("it ended");
+        };
+        assert!(task.interrupted.is_none());
+    }
+
+    #[test]
+    fn everything_else_is_the_end() {
+        for (kind, max_lost, makes_way) in [
+            (FailureKind::Canceled, 3, false),
+            // Nobody told it to end but whoever canceled it.
+            (FailureKind::Canceled, 0, true),
+            (FailureKind::Error, 3, true),
+            (FailureKind::Error, 3, false),
+        ] {
+            let settled = settled(kind, max_lost, makes_way);
+            assert!(
+                matches!(settled, Settled::Ended(..)),
+                "{kind:?} {max_lost} {makes_way}"
+            );
+        }
+    }
 }

@@ -34,13 +34,16 @@ async fn joined(stage: &Stage, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_pauses_before_its_first_claim_is_there_and_takes_nothing_yet() {
     let stage = Stage::new().await;
+    let calls = (0..20).map(|number| note::new(stage.on(), number.to_string()));
+    let ids = stage.enqueue(calls).await;
     let paused = stage.hire_with(late("paused"), everything());
     joined(&stage, 1).await;
-    let id = stage.enqueue_one(note::new(stage.on(), "a")).await;
-    // Another one runs it.
+    // Another one runs them.
     let quick = stage.hire("quick", 1);
-    let record = stage.ends_as(id, TaskStatus::Successful).await;
-    assert_eq!(record.worker_ids, ["quick"]);
+    for id in ids {
+        let record = stage.ends_as(id, TaskStatus::Successful).await;
+        assert_eq!(record.worker_ids, ["quick"]);
+    }
     quick.stop().await;
     let began = Instant::now();
     let summary = paused.stop().await;
