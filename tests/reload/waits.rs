@@ -1,6 +1,6 @@
 //! What a worker that watches its file waits for, and what ends it all the same.
 
-use conformance::executions::{gated, record};
+use conformance::executions::{gated, record, slow_record};
 use task_core::{TaskOptions, TaskStatus};
 
 use crate::system::{PATIENCE, Place, Signal};
@@ -45,13 +45,13 @@ async fn a_file_that_cannot_be_run_is_no_new_program_yet() {
 async fn a_task_that_must_not_run_twice_is_waited_for() {
     let place = Place::new().await;
     let once = TaskOptions::default().max_lost(0);
-    let id = place.enqueue([gated::new(1, "end").using(once)]).await[0];
+    // Longer than others would be given.
+    let id = place.enqueue([slow_record::new(1, 3_500).using(once)]).await[0];
     let worker = start(&place, &["--reload", "--stop-timeout", "10m"]);
     place.ledger().reaches(1).await;
     put(&program(&place));
     worker.says("this program was replaced").await;
     let later = place.enqueue([record::new(2)]).await[0];
-    place.open_gate("end", None);
     let ended = place.becomes(id, TaskStatus::Successful).await;
     assert_eq!((ended.attempts, ended.errors.len()), (1, 0), "{ended:?}");
     worker.says_times("worker starts", 2).await;
