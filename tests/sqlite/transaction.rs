@@ -89,7 +89,7 @@ async fn a_refused_task_leaves_the_transaction_usable() {
         .await
         .expect_err("out of range");
     let bad = echo::new("a\0")
-        .using(queue(&own))
+        .using(queue(own.clone()))
         .enqueue_in_on(&mut transaction, &backends)
         .await;
     let error = bad.expect_err("no store could keep it");
