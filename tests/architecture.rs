@@ -37,9 +37,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may depend on anything above, and that nothing depends on.
-const OUTSIDE: [&str; 6] = [
+const OUTSIDE: [&str; 7] = [
     "tests",
     "editions",
+    "former",
     "examples",
     "memory-backend",
     "benches",

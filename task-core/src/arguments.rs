@@ -118,9 +118,9 @@ pub struct StoredObject<'de, A: MapAccess<'de>> {
 }
 
 impl<'de, A: MapAccess<'de>> StoredObject<'de, A> {
-    /// The next argument with one of these names, present or former; `None` in the end and after
-    /// an error. What has another name is passed over: it was an argument once, and old tasks
-    /// still carry it.
+    /// The next argument with one of these names, present or former; `None` in the end and after an
+    /// error. What has another name is passed over: it was an argument once, and old tasks still
+    /// carry it.
     pub fn next_name(
         &mut self,
         names: &'static [&'static str],

@@ -9,7 +9,6 @@ use syn::{FnArg, LitStr, Pat, PatType, Signature, Type};
 
 use crate::mistakes::Mistakes;
 use crate::{forward, names, types};
-use attributes::Own;
 
 const CONTEXT: &str = "TaskContext";
 
@@ -78,7 +77,7 @@ pub(crate) fn read(
             parameters.push(parameter);
         }
     }
-    refuse_equal_names(&parameters, mistakes);
+    attributes::refuse_equal_names(&parameters, mistakes);
     (if is_complete { context } else { Context::Broken }, parameters)
 }
 
@@ -158,7 +157,7 @@ impl Reader<'_> {
         before: &[Parameter],
         mistakes: &mut Mistakes,
     ) -> Parameter {
-        let own = Own::read(input, mistakes);
+        let own = attributes::read(input, mistakes);
         let may_be_missing = own.has_default || types::is_called(&input.ty, "Option");
         let name = accepted_name(&input.pat, before, mistakes);
         let is_storable = self.accept_type(&input.ty, mistakes) && name.is_some();
@@ -245,34 +244,6 @@ fn typed(input: &mut FnArg) -> Option<&mut PatType> {
     match input {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
-    }
-}
-
-/// Notes aliases that say what an argument or another alias says already. Arguments under
-/// a `#[cfg]` may never meet.
-fn refuse_equal_names(parameters: &[Parameter], mistakes: &mut Mistakes) {
-    let certain = || {
-        parameters
-            .iter()
-            .filter(|parameter| parameter.conditions.is_empty())
-    };
-    let mut before: Vec<String> = certain()
-        .map(|parameter| parameter.name.unraw().to_string())
-        .collect();
-    for parameter in certain() {
-        let ParameterKind::Stored { aliases, .. } = &parameter.kind else {
-            continue;
-        };
-        for alias in aliases {
-            let text = alias.value();
-            if before.contains(&text) {
-                mistakes.at(
-                    alias,
-                    format!("an argument of this task is called `{text}` already"),
-                );
-            }
-            before.push(text);
-        }
     }
 }
 

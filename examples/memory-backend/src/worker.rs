@@ -16,10 +16,11 @@ use crate::state::{Batch, State, Worker};
 #[async_trait]
 impl TaskQueue for MemoryBackend {
     async fn join(&self, worker: &WorkerInfo) -> Result<WorkerKey> {
-        if !(1..=64).contains(&worker.id.len()) {
+        let is_long = !(1..=64).contains(&worker.id.len());
+        if is_long || worker.id.chars().any(char::is_control) {
             return Err(Error::new(
                 ErrorKind::InvalidTask,
-                "a worker id has 1 to 64 bytes",
+                "a worker id has 1 to 64 bytes without control characters",
             ));
         }
         let now = self.clock.now();

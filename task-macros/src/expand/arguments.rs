@@ -160,9 +160,8 @@ impl Field<'_> {
     }
 
     fn former(&self) -> TokenStream {
-        let (conditions, aliases) = (self.conditions, self.aliases.iter());
-        let aliases = aliases.map(|alias| quote!(#conditions #alias,));
-        quote!(#(#aliases)*)
+        let (conditions, aliases) = (self.conditions, self.aliases);
+        quote!(#(#conditions #aliases,)*)
     }
 
     fn written(&self, task: &Task<'_>) -> TokenStream {

@@ -1,51 +1,75 @@
-//! What stands on an argument: `#[task(default)]`, `#[task(alias = "..")]`, and what looks like
-//! them.
+//! What stands on an argument: `#[task(default)]`, `#[task(alias = "..")]`, and what looks like them.
 
 use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
 use syn::{Attribute, LitStr, Meta, PatType};
 
-use crate::attributes::argument_aliases;
+use super::{Parameter, ParameterKind};
 use crate::mistakes::Mistakes;
-use crate::settings;
+use crate::{attributes, settings};
 
 /// Takes `#[task(..)]` off a parameter: the compiler would not know it.
 pub(super) fn take(input: &mut PatType) -> Vec<Attribute> {
     take_if(input, |attribute| attribute.path().is_ident("task"))
 }
 
-/// What `#[task(..)]` says on an argument.
+/// What stands on an argument.
 #[derive(Default)]
 pub(super) struct Own {
     pub(super) has_default: bool,
-    /// What it was called once.
     pub(super) aliases: Vec<LitStr>,
 }
 
-impl Own {
-    /// Takes our own attributes and their likenesses off.
-    pub(super) fn read(input: &mut PatType, mistakes: &mut Mistakes) -> Self {
-        let mut own = Self::default();
-        for attribute in take(input) {
-            let Meta::List(list) = &attribute.meta else {
-                mistakes.at(
-                    &attribute,
-                    "on an argument, only `#[task(default)]` and `#[task(alias = \"old_name\")]` have a meaning",
-                );
-                continue;
-            };
-            for setting in settings::read(list.tokens.clone(), &["default", "alias"], mistakes) {
-                if setting.name() == "default" {
-                    own.has_default |= mistakes.keep(setting.flag()).is_some();
-                } else {
-                    own.aliases.extend(argument_aliases(&setting, mistakes));
-                }
+/// Takes our own attributes and their likenesses off, and reads them.
+pub(super) fn read(input: &mut PatType, mistakes: &mut Mistakes) -> Own {
+    let mut own = Own::default();
+    for attribute in take(input) {
+        let Meta::List(list) = &attribute.meta else {
+            mistakes.at(
+                &attribute,
+                "on an argument, only `#[task(default)]` and `#[task(alias = \"old_name\")]` have a meaning",
+            );
+            continue;
+        };
+        for setting in settings::read(list.tokens.clone(), &["default", "alias"], mistakes) {
+            if setting.name() == "default" {
+                own.has_default |= mistakes.keep(setting.flag()).is_some();
+            } else {
+                own.aliases
+                    .extend(attributes::argument_aliases(&setting, mistakes));
             }
         }
-        for attribute in take_if(input, |attribute| likeness(attribute).is_some()) {
-            own.has_default |= attribute.path().is_ident("default");
-            mistakes.at(&attribute, likeness(&attribute).unwrap_or_default());
+    }
+    for attribute in take_if(input, |attribute| likeness(attribute).is_some()) {
+        own.has_default |= attribute.path().is_ident("default");
+        mistakes.at(&attribute, likeness(&attribute).unwrap_or_default());
+    }
+    own
+}
+
+/// Notes aliases that say what an argument or another alias says already. Arguments under
+/// a `#[cfg]` may never meet.
+pub(super) fn refuse_equal_names(parameters: &[Parameter], mistakes: &mut Mistakes) {
+    let certain: Vec<_> = parameters
+        .iter()
+        .filter(|parameter| parameter.conditions.is_empty())
+        .collect();
+    let names = certain.iter().map(|parameter| parameter.name.unraw().to_string());
+    let mut before: Vec<String> = names.collect();
+    for parameter in certain {
+        let ParameterKind::Stored { aliases, .. } = &parameter.kind else {
+            continue;
+        };
+        for alias in aliases {
+            let text = alias.value();
+            if before.contains(&text) {
+                mistakes.at(
+                    alias,
+                    format!("an argument of this task is called `{text}` already"),
+                );
+            }
+            before.push(text);
         }
-        own
     }
 }
 
@@ -57,7 +81,7 @@ fn likeness(attribute: &Attribute) -> Option<&'static str> {
     if attribute.path().is_ident("serde") {
         return Some(
             "an argument is stored under its own name and has no `#[serde(..)]`; `#[task(default)]` lets it be \
-             missing, and its type may have attributes of its own",
+             missing, `#[task(alias = \"old_name\")]` have another name, and its type may have attributes of its own",
         );
     }
     let Meta::List(list) = &attribute.meta else {
