@@ -78,5 +78,9 @@ impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily: what a failing test has open does not keep it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        // Whoever removed the folder while this was in it had to leave these two; they are empty.
+        for folder in self.0.ancestors().take(2) {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
