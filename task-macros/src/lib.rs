@@ -53,7 +53,7 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `priority` | integer, -100 to 100, larger runs sooner | 0 |
 /// | `queue` | `"special"`, compared with [`queues!`] where the crate has one, or a constant such as `queues::SPECIAL`; at most 100 bytes | `default`, not compared |
-/// | `backend` | the alias of a backend, `"reports"` | `default` |
+/// | `backend` | the alias of a backend, `"reports"`; 1 to 64 ASCII letters, digits, `-` or `_` | `default` |
 /// | `takes_context` | no value; the first parameter is a `TaskContext` | no context |
 /// | `name` | the stored name, `"billing::charge"`; 1 to 200 bytes without blanks | `crate::function`, without modules |
 /// | `aliases` | older names, `["old::name"]`: tasks queued under them still run | none |
@@ -77,10 +77,14 @@ use proc_macro::TokenStream;
 ///
 /// Refused, with an error that says so: methods, generic functions, references,
 /// `impl Trait`, patterns, `const`, `unsafe` and `extern` functions, and types that cannot
-/// be stored.
+/// be stored. `docs/diagnostics.md` shows every message.
 ///
 /// # Surprises
 ///
+/// - Two tasks of one stored name in one crate do not compile, even in different modules:
+///   the name is `crate::function` without modules. The error calls it
+///   `stored_task_name__crate__function`; give one of them `name = ".."`.
+/// - Names of functions and arguments that begin with `__` are reserved.
 /// - A module and a task of one name cannot stand in one place: both are types.
 /// - A visible function cannot return a private type: its name is part of the struct's
 ///   interface.
