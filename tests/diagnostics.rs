@@ -108,6 +108,7 @@ const SUBJECTS: &[(&str, &str, &[&str])] = &[
             "argument_named_twice",
             "unknown_argument_attribute",
             "attributes_on_arguments",
+            "alias_of_an_argument",
             "default_of_a_type_without_one",
             "wrong_argument_at_a_call",
         ],

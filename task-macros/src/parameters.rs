@@ -77,7 +77,7 @@ pub(crate) fn read(
             parameters.push(parameter);
         }
     }
-    attributes::refuse_equal_names(&parameters, mistakes);
+    attributes::refuse_equal_names(&mut parameters, mistakes);
     (if is_complete { context } else { Context::Broken }, parameters)
 }
 

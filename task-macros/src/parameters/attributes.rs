@@ -47,29 +47,32 @@ pub(super) fn read(input: &mut PatType, mistakes: &mut Mistakes) -> Own {
     own
 }
 
-/// Notes aliases that say what an argument or another alias says already. Arguments under
-/// a `#[cfg]` may never meet.
-pub(super) fn refuse_equal_names(parameters: &[Parameter], mistakes: &mut Mistakes) {
-    let certain: Vec<_> = parameters
-        .iter()
-        .filter(|parameter| parameter.conditions.is_empty())
+/// Notes aliases that say what an argument or another alias says already, and leaves them out.
+/// Arguments under a `#[cfg]` may never meet.
+pub(super) fn refuse_equal_names(parameters: &mut [Parameter], mistakes: &mut Mistakes) {
+    let is_certain = |parameter: &&mut Parameter| parameter.conditions.is_empty();
+    let mut before: Vec<String> = parameters
+        .iter_mut()
+        .filter(is_certain)
+        .map(|parameter| parameter.name.unraw().to_string())
         .collect();
-    let names = certain.iter().map(|parameter| parameter.name.unraw().to_string());
-    let mut before: Vec<String> = names.collect();
-    for parameter in certain {
-        let ParameterKind::Stored { aliases, .. } = &parameter.kind else {
+    for parameter in parameters.iter_mut().filter(is_certain) {
+        let ParameterKind::Stored { aliases, .. } = &mut parameter.kind else {
             continue;
         };
-        for alias in aliases {
+        aliases.retain(|alias| {
             let text = alias.value();
-            if before.contains(&text) {
+            let is_new = !before.contains(&text);
+            if is_new {
+                before.push(text);
+            } else {
                 mistakes.at(
                     alias,
                     format!("an argument of this task is called `{text}` already"),
                 );
             }
-            before.push(text);
-        }
+            is_new
+        });
     }
 }
 
