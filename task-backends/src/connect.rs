@@ -1,8 +1,8 @@
 //! From settings to backends: the only place that turns names into constructors.
 
 use task_core::{BackendAlias, BackendKind, BackendKinds, BackendSettings, Backends, Result, Settings};
-#[cfg(feature = "sqlite")]
-use task_core::{Error, ErrorKind, suggest_one_of};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+use task_core::{Error, ErrorKind};
 
 use crate::{DummyBackend, ImmediateBackend};
 
@@ -18,6 +18,10 @@ pub fn kinds() -> Result<BackendKinds> {
     kinds.add(BackendKind::new("immediate", open_immediate))?;
     #[cfg(feature = "sqlite")]
     kinds.add(BackendKind::new("sqlite", open_sqlite))?;
+    #[cfg(feature = "postgres")]
+    kinds.add(BackendKind::new("postgres", open_postgres))?;
+    #[cfg(feature = "mysql")]
+    kinds.add(BackendKind::new("mysql", open_mysql))?;
     kinds.add_registered()?;
     Ok(kinds)
 }
@@ -35,6 +39,16 @@ async fn open_immediate(_: &str, settings: &BackendSettings) -> Result<Immediate
 #[cfg(feature = "sqlite")]
 async fn open_sqlite(_: &str, settings: &BackendSettings) -> Result<crate::SqliteBackend> {
     crate::SqliteBackend::open(sqlite_options(settings)?).await
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres(_: &str, settings: &BackendSettings) -> Result<crate::PostgresBackend> {
+    crate::PostgresBackend::open(postgres_options(settings)?).await
+}
+
+#[cfg(feature = "mysql")]
+async fn open_mysql(_: &str, settings: &BackendSettings) -> Result<crate::MysqlBackend> {
+    crate::MysqlBackend::open(mysql_options(settings)?).await
 }
 
 /// Loads the settings, opens every store and makes the backends those of the process.
@@ -119,6 +133,7 @@ async fn open(name: &str, settings: &BackendSettings, kinds: &BackendKinds) -> R
 #[cfg(feature = "sqlite")]
 pub fn sqlite_options(settings: &BackendSettings) -> Result<crate::SqliteOptions> {
     use crate::Synchronous;
+    use task_core::suggest_one_of;
 
     settings.check_options(&[])?;
     let url = settings.url.as_deref().ok_or_else(|| {
@@ -140,4 +155,46 @@ pub fn sqlite_options(settings: &BackendSettings) -> Result<crate::SqliteOptions
         }
     };
     Ok(options.synchronous(synchronous))
+}
+
+/// The URL that a server's alias must have.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn server_url<'s>(settings: &'s BackendSettings, example: &'static str) -> Result<&'s str> {
+    settings.url.as_deref().ok_or_else(|| {
+        let message = format!("a {} backend needs a `url`", settings.backend);
+        Error::new(ErrorKind::Settings, message)
+            .at(settings.place.clone())
+            .hint(example)
+    })
+}
+
+/// What the settings of a PostgreSQL alias say: its `url`, and the options `schema` and `notify`.
+///
+/// # Errors
+/// [`ErrorKind::Settings`] for a missing or wrong `url`, and wrong or unknown options.
+#[cfg(feature = "postgres")]
+pub fn postgres_options(settings: &BackendSettings) -> Result<crate::PostgresOptions> {
+    settings.check_options(&["schema", "notify"])?;
+    let example = "url = \"postgres://user:password@host:5432/database\"";
+    let url = server_url(settings, example)?;
+    let place = |error: Error| error.at(settings.place.clone());
+    let mut options = crate::PostgresOptions::new(url).map_err(place)?;
+    if let Some(schema) = settings.option::<String>("schema")? {
+        options = options.schema(schema).map_err(place)?;
+    }
+    if let Some(notify) = settings.option("notify")? {
+        options = options.notify(notify);
+    }
+    Ok(options)
+}
+
+/// What the settings of a MySQL or MariaDB alias say: its `url`.
+///
+/// # Errors
+/// [`ErrorKind::Settings`] for a missing or wrong `url` and unknown options.
+#[cfg(feature = "mysql")]
+pub fn mysql_options(settings: &BackendSettings) -> Result<crate::MysqlOptions> {
+    settings.check_options(&[])?;
+    let url = server_url(settings, "url = \"mysql://user:password@host:3306/database\"")?;
+    crate::MysqlOptions::new(url).map_err(|error| error.at(settings.place.clone()))
 }

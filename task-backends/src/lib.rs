@@ -5,6 +5,8 @@
 //! | `dummy` | tests: collects tasks, never runs them | in memory |
 //! | `immediate` | tests and development: runs each task inside `enqueue` | nowhere |
 //! | `sqlite` | one machine: an embedded file, several processes | on disk |
+//! | `postgres` | many machines: PostgreSQL 13 and newer (feature `postgres`) | in its own schema |
+//! | `mysql` | many machines: MySQL 8.0, MariaDB 10.6 and newer (feature `mysql`) | in a database |
 //!
 //! An application calls [`init`] once; tests and programs with several stores build
 //! [`Backends`](task_core::Backends) with [`connect`] or from the backends themselves.
@@ -30,17 +32,35 @@
 mod connect;
 mod dummy;
 mod immediate;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+mod migrations;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each engine needs another part of what they share")
+)]
 mod sql;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub mod transaction;
 
+#[cfg(feature = "mysql")]
+pub use connect::mysql_options;
+#[cfg(feature = "postgres")]
+pub use connect::postgres_options;
 #[cfg(feature = "sqlite")]
 pub use connect::sqlite_options;
 pub use connect::{connect, connect_one, connect_with, init, init_with, kinds};
 pub use dummy::{DummyBackend, Enqueued, EnqueuedCall};
 pub use immediate::ImmediateBackend;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub use migrations::{PendingMigrations, pending_migrations};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub use sql::{Migration, SqlBackend, SqlOptions};
+#[cfg(feature = "mysql")]
+pub use sql::{MysqlBackend, MysqlOptions};
+#[cfg(feature = "postgres")]
+pub use sql::{PostgresBackend, PostgresOptions};
 #[cfg(feature = "sqlite")]
-pub use sql::{Migration, SqliteBackend, SqliteOptions, Synchronous};
-#[cfg(feature = "sqlite")]
-pub use transaction::EnqueueIn;
+pub use sql::{SqliteBackend, SqliteOptions, Synchronous};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub use transaction::{EnqueueIn, TaskConnection};

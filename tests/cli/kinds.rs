@@ -28,14 +28,15 @@ async fn check_lists_the_kinds_a_program_has() {
     let site = Site::with_settings(SETTINGS);
     let said = run(&site, &["check"]).await;
     assert!(
-        said.out.contains("dummy, immediate, pretend, sqlite"),
+        said.out
+            .contains("dummy, immediate, mysql, postgres, pretend, sqlite"),
         "{said:#?}"
     );
     let said = run(&site, &["check", "--json"]).await;
     let document: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(
         document["kinds"],
-        serde_json::json!(["dummy", "immediate", "pretend", "sqlite"])
+        serde_json::json!(["dummy", "immediate", "mysql", "postgres", "pretend", "sqlite"])
     );
     assert_eq!(document["backends"][0]["kind"], "pretend");
     assert_eq!(document["backends"][0]["reachable"], true);

@@ -2,6 +2,7 @@
 //! are not to suffer from them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -43,6 +44,14 @@ pub(crate) fn refuse_marked(text: &str, what: &str) -> Result<()> {
         return Err(corrupt(format!("{what} are not UTF-8")));
     }
     Ok(())
+}
+
+/// A text for people: where it is damaged, it has the sign for that.
+pub(crate) fn shown(text: Arc<str>) -> Arc<str> {
+    if text.contains(MARK) {
+        return text.replace(MARK, "\u{fffd}").into();
+    }
+    text
 }
 
 /// The entries of a list that the claiming statement made, each by itself where the list as a

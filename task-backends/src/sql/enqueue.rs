@@ -1,71 +1,62 @@
-//! Storing new tasks.
+//! New tasks on their way into the store. How they are stored is each engine's own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use task_core::{NewTask, Result, RetryPolicy, Timestamp};
+use task_core::{NewTask, Result, RetryPolicy, RunAfter, TaskId, Timestamp};
 
 use super::error::corrupt;
-use super::lanes::lane;
-use super::script::{Insert, Rows, Value};
-use super::writer::Transaction;
-
-const INTO_TASK: &str = "INSERT INTO task (id, lane, rank, due, enqueued_at, arguments, policy, metadata)";
-const TASK_ROW: &str = "(?,?,?,?,?,?,?,?)";
-const TASK_VALUES: usize = 8;
-
-/// Puts the tasks just inserted where they wait. Their numbers follow each other up to
-/// the last one: SQLite gives a new row the number after the largest.
-const INSERT_READY: &str = "INSERT INTO ready (lane, rank, due, seq, attempt, last_attempt) \
-     SELECT lane, rank, due, seq, 0, coalesce(policy ->> 'max_attempts', 1) FROM task \
-     WHERE seq > (SELECT max(seq) FROM task) - ? AND due <= enqueued_at";
-const INSERT_SCHEDULED: &str = "INSERT INTO scheduled (due, seq, lane, rank, attempt, last_attempt) \
-     SELECT due, seq, lane, rank, 0, coalesce(policy ->> 'max_attempts', 1) FROM task \
-     WHERE seq > (SELECT max(seq) FROM task) - ? AND due > enqueued_at";
+use super::lanes::{Lanes, lanes};
+use super::record::timestamp;
+use super::transaction::Transaction;
 
 /// The rows of tasks about to be stored. Made before the first statement is sent, so that
 /// a task that cannot be stored stops everything before anything is written.
 pub(crate) struct NewRows {
-    /// The queues and names whose lanes are needed, and which tasks are in which.
-    lanes: Vec<(Arc<str>, Arc<str>)>,
-    lane_of: Vec<usize>,
-    tasks: Vec<Row>,
-    accepted_at: Timestamp,
+    /// The queues and names whose lanes are needed.
+    pub(crate) pairs: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) tasks: Vec<NewRow>,
 }
 
-struct Row {
-    id: [u8; 16],
-    rank: i64,
-    due: i64,
-    arguments: Arc<str>,
-    policy: Option<String>,
-    metadata: Option<Arc<str>>,
+/// One task.
+pub(crate) struct NewRow {
+    pub(crate) id: TaskId,
+    /// Which of the pairs it belongs to; the number of its lane once that is known.
+    pub(crate) lane: i64,
+    pub(crate) rank: i64,
+    pub(crate) run_after: Option<RunAfter>,
+    pub(crate) arguments: Arc<str>,
+    pub(crate) policy: Option<Arc<str>>,
+    pub(crate) metadata: Option<Arc<str>>,
+}
+
+impl NewRow {
+    /// When it is due if it is accepted at this time.
+    pub(crate) fn due(&self, now: Timestamp) -> i64 {
+        self.run_after
+            .map_or(now, |run_after| run_after.due(now))
+            .as_microsecond()
+    }
 }
 
 impl NewRows {
-    /// The rows of all these tasks when they are accepted at `now`.
-    pub(crate) fn new<'t>(tasks: impl Iterator<Item = &'t NewTask>, now: i64) -> Result<Self> {
-        let accepted_at = Timestamp::from_microsecond(now)
-            .map_err(|error| corrupt(format!("the clock shows {now}: {error}")))?;
+    /// The rows of all these tasks.
+    pub(crate) fn new<'t>(tasks: impl Iterator<Item = &'t NewTask>) -> Result<Self> {
         let mut rows = Self {
-            lanes: Vec::new(),
-            lane_of: Vec::new(),
-            tasks: Vec::new(),
-            accepted_at,
+            pairs: Vec::new(),
+            tasks: Vec::with_capacity(tasks.size_hint().0),
         };
         let mut places: HashMap<(&str, &str), usize> = HashMap::new();
         for task in tasks {
-            let lane = *places.entry((&task.queue, &task.name)).or_insert_with(|| {
-                rows.lanes.push((task.queue.clone(), task.name.clone()));
-                rows.lanes.len() - 1
+            let pair = *places.entry((&task.queue, &task.name)).or_insert_with(|| {
+                rows.pairs.push((task.queue.clone(), task.name.clone()));
+                rows.pairs.len() - 1
             });
-            rows.lane_of.push(lane);
-            rows.tasks.push(Row {
-                id: *task.id.as_bytes(),
+            rows.tasks.push(NewRow {
+                id: task.id,
+                lane: i64::try_from(pair).unwrap_or(i64::MAX),
                 rank: i64::from(-task.priority),
-                due: task
-                    .run_after
-                    .map_or(now, |run_after| run_after.due(accepted_at).as_microsecond()),
+                run_after: task.run_after,
                 arguments: task.arguments.clone(),
                 policy: policy_text(&task.policy)?,
                 metadata: task.metadata.clone(),
@@ -74,53 +65,57 @@ impl NewRows {
         Ok(rows)
     }
 
+    /// Whether every lane is known, so that none has to be made.
+    pub(crate) fn has_lanes(&self, lanes: &Lanes) -> bool {
+        self.pairs.iter().all(|pair| lanes.find(pair).is_some())
+    }
+
+    /// When they were accepted, if they are stored already: the connection may have broken
+    /// after the store heard of a commit and before we heard of it. A transaction stores all
+    /// of them or none.
+    pub(crate) async fn accepted_before(
+        &self,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<Option<Timestamp>> {
+        let (Some(first), Some(last)) = (self.tasks.first(), self.tasks.last()) else {
+            return Ok(None);
+        };
+        let query = "SELECT enqueued_at FROM @task WHERE id = ?";
+        let rows = transaction.fetch(query, [last.id.into()]).await?;
+        let Some(row) = rows.last() else { return Ok(None) };
+        let accepted_at = row.int("enqueued_at")?;
+        let rows = transaction.fetch(query, [first.id.into()]).await?;
+        // Other times: the same ids came with something else.
+        match rows.last() {
+            Some(row) if row.int("enqueued_at")? == accepted_at => timestamp(accepted_at).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Stores them and returns the time at which they were accepted.
-    pub(crate) async fn store(self, transaction: &mut Transaction<'_>) -> Result<Timestamp> {
+    pub(crate) async fn store(mut self, transaction: &mut Transaction<'_>) -> Result<Timestamp> {
         if self.tasks.is_empty() {
-            return Ok(self.accepted_at);
+            return timestamp(transaction.now());
         }
-        let now = self.accepted_at.as_microsecond();
-        let mut lanes = Vec::with_capacity(self.lanes.len());
-        for (queue, name) in &self.lanes {
-            lanes.push(lane(transaction, queue, name).await?);
-        }
-        let all = i64::try_from(self.tasks.len()).unwrap_or(i64::MAX);
-        let (mut any_ready, mut any_scheduled) = (false, false);
-        let mut values = Vec::with_capacity(self.tasks.len() * TASK_VALUES);
-        for (task, lane) in self.tasks.into_iter().zip(self.lane_of) {
-            any_ready |= task.due <= now;
-            any_scheduled |= task.due > now;
-            values.extend([
-                Value::from(task.id.as_slice()),
-                lanes[lane].into(),
-                task.rank.into(),
-                task.due.into(),
-                now.into(),
-                task.arguments.into(),
-                task.policy.into(),
-                task.metadata.into(),
-            ]);
-        }
-        transaction
-            .insert(Rows::new(Insert::new(INTO_TASK, TASK_ROW, ""), values))
-            .await?;
-        if any_ready {
-            transaction.run(INSERT_READY, [all.into()]);
-        }
-        if any_scheduled {
-            transaction.run(INSERT_SCHEDULED, [all.into()]);
+        let numbers = lanes(transaction, &self.pairs).await?;
+        for task in &mut self.tasks {
+            let pair = usize::try_from(task.lane).unwrap_or(usize::MAX);
+            task.lane = *numbers
+                .get(pair)
+                .ok_or_else(|| corrupt("a task belongs to no lane"))?;
         }
         transaction.made_ready = true;
-        Ok(self.accepted_at)
+        let engine = transaction.engine();
+        engine.enqueue(self, transaction).await
     }
 }
 
 /// The policy as it is stored: nothing when it is the default.
-fn policy_text(policy: &RetryPolicy) -> Result<Option<String>> {
+fn policy_text(policy: &RetryPolicy) -> Result<Option<Arc<str>>> {
     if policy.is_default() {
         return Ok(None);
     }
     serde_json::to_string(policy)
-        .map(Some)
+        .map(|text| Some(text.into()))
         .map_err(|error| corrupt(format!("a retry policy: {error}")))
 }

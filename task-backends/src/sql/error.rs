@@ -1,92 +1,84 @@
 //! What the store reports, as errors for people.
 
+use sqlx::error::DatabaseError;
 use task_core::{Error, ErrorKind};
 
-/// The primary result code of SQLite behind an error, if it is one of its errors.
-fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    // An extended code has the primary one in its low byte.
-    Some(error.as_database_error()?.code()?.parse::<u32>().ok()? & 0xff)
+/// The kind that says what the caller can do, one sentence, and what to do.
+pub(crate) type Explained = (ErrorKind, &'static str, &'static str);
+
+/// What an engine's own error means, by whichever driver it is of.
+fn explain(error: &dyn DatabaseError) -> Option<Explained> {
+    let mut explained = None;
+    #[cfg(feature = "sqlite")]
+    {
+        explained = explained.or_else(|| super::engine::sqlite::explain(error));
+    }
+    #[cfg(feature = "postgres")]
+    {
+        explained = explained.or_else(|| super::engine::postgres::explain(error));
+    }
+    #[cfg(feature = "mysql")]
+    {
+        explained = explained.or_else(|| super::engine::mysql::explain(error));
+    }
+    explained
 }
 
 /// An error of the store with the kind that says what the caller can do.
 pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
-    if is_duplicate(&error) && error.to_string().contains("task.id") {
+    if is_duplicate(&error, &["worker.id", "worker_living"]) {
+        return Error::new(ErrorKind::State, "a worker of this name is alive already").because(error);
+    }
+    if is_duplicate(&error, &["task.id", "task_id_key"]) {
         return Error::new(ErrorKind::State, "a task with this id is enqueued already").because(error);
     }
-    if is_missing(&error) {
-        return Error::new(ErrorKind::Corrupt, "the file lacks a part of its schema version")
-            .hint("restore it from a copy; `PRAGMA user_version` says which version it claims to have")
-            .because(error);
-    }
-    // Codes: https://www.sqlite.org/rescode.html
-    let (kind, message, hint) = match (&error, primary_code(&error)) {
-        (_, Some(5 | 6)) => (
-            ErrorKind::Unavailable,
-            "another process is writing to the store for too long",
-            "keep write transactions on the file short, then try again",
-        ),
-        (_, Some(8)) => (
-            ErrorKind::Backend,
-            "the store is read-only",
-            "check the owner and mode of the file and its folder, and how the disk is mounted",
-        ),
-        (_, Some(10)) => (
-            ErrorKind::Unavailable,
-            "the disk reports an error",
-            "check the disk and the file system",
-        ),
-        (_, Some(11 | 26)) => (
-            ErrorKind::Corrupt,
-            "the file is damaged or no SQLite database",
-            "restore it from a copy, or name another file in `url`",
-        ),
-        (_, Some(13)) => (
-            ErrorKind::Unavailable,
-            "the disk is full",
-            "make room; nothing was written, and a worker tries again",
-        ),
-        (_, Some(14)) => (
-            ErrorKind::Backend,
-            "the file cannot be opened",
-            "does its folder exist, and may this user write there?",
-        ),
-        (sqlx::Error::PoolTimedOut, _) => (
+    let explained = match &error {
+        sqlx::Error::Database(reported) => explain(&**reported),
+        sqlx::Error::PoolTimedOut => Some((
             ErrorKind::Unavailable,
             "no connection became free in time",
             "try again, or read less at a time",
-        ),
-        (sqlx::Error::WorkerCrashed, _) => (
+        )),
+        sqlx::Error::WorkerCrashed => Some((
             ErrorKind::Unavailable,
             "the connection to the store is gone",
             "it is opened again; try again",
-        ),
-        (sqlx::Error::PoolClosed, _) => (ErrorKind::State, "the store is closed", "the backend was closed"),
-        (sqlx::Error::Io(_), _) => (
+        )),
+        sqlx::Error::PoolClosed => Some((ErrorKind::State, "the store is closed", "the backend was closed")),
+        sqlx::Error::Io(_) => Some((
             ErrorKind::Unavailable,
             "the store cannot be reached",
-            "check the disk and the path",
-        ),
-        _ => return Error::new(ErrorKind::Backend, "the store reports an error").because(error),
+            "is it running, and is its place right? It is tried again by itself",
+        )),
+        sqlx::Error::Tls(_) => Some((
+            ErrorKind::Unavailable,
+            "no encrypted connection could be made",
+            "check the certificates, or `sslmode` in the url",
+        )),
+        // A connection that was cut in the middle of an answer.
+        sqlx::Error::Protocol(_) => Some((
+            ErrorKind::Unavailable,
+            "the connection to the store broke",
+            "it is opened again; try again",
+        )),
+        _ => None,
     };
-    Error::new(kind, message).hint(hint).because(error)
+    match explained {
+        Some((kind, message, hint)) => Error::new(kind, message).hint(hint).because(error),
+        None => Error::new(ErrorKind::Backend, "the store reports an error").because(error),
+    }
 }
 
-/// Whether a table or a column is not there that every file of this schema version has.
-fn is_missing(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(1)
-        && ["no such table", "no such column", "has no column named"]
-            .iter()
-            .any(|words| error.to_string().contains(words))
-}
-
-/// Whether a row with this unique value was there already.
-pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+/// Whether a row was there already, by the names of what is unique: SQLite says the column,
+/// servers say the constraint.
+fn is_duplicate(error: &sqlx::Error, names: &[&str]) -> bool {
+    let Some(reported) = error.as_database_error() else {
+        return false;
+    };
+    reported.is_unique_violation() && names.iter().any(|name| reported.message().contains(name))
 }
 
 /// A stored value that is not what it must be.
 pub(crate) fn corrupt(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Corrupt, what.into()).hint("was the file written to by something else?")
+    Error::new(ErrorKind::Corrupt, what.into()).hint("was the store written to by something else?")
 }

@@ -4,41 +4,89 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::Row as _;
 use task_core::{FailureKind, Finish, LATEST_US, Outcome, Progress, Result, TaskFailure, TaskId};
 
-use super::error::{corrupt, from_sqlx};
-use super::json::{json, parse};
-use super::script::{Insert, Rows, Value};
-use super::writer::{Transaction, Work};
+use super::error::corrupt;
+use super::script::{Conflict, Insert, Kind};
+use super::transaction::{Transaction, Work};
+use super::value::Value;
 
-/// Which of these claims still stand, and which running tasks somebody wants to end.
-const STANDING: &str = "SELECT \
-     (SELECT json_group_array(json_array(id, worker)) FROM claim WHERE id IN (SELECT value FROM json_each(?))) AS claims, \
-     (SELECT json_group_array(seq) FROM cancellation) AS canceled";
+/// Which of these claims still stand. They are held until the transaction ends, so that
+/// nobody takes them meanwhile.
+const STANDING: &str = "SELECT id, worker FROM @claim WHERE id IN (?*) ORDER BY id";
+/// Which running tasks somebody wants to end. Asked when the claims are held: whoever wants
+/// to end a task holds its claim while writing that down.
+const WANTED_TO_END: &str = "SELECT seq AS id, NULL AS worker FROM @cancellation";
 
-const INTO_RESULT: &str =
-    "INSERT INTO result (seq, lane, started_at, finished_at, value, status, attempt, worker)";
-const RESULT_ROW: &str = "(?,?,?,?,?,?,?,?)";
+const RESULT_COLUMNS: &[(&str, Kind)] = &[
+    ("seq", Kind::Int),
+    ("lane", Kind::Int),
+    ("started_at", Kind::Int),
+    ("finished_at", Kind::Int),
+    ("value", Kind::Text),
+    ("status", Kind::Int),
+    ("attempt", Kind::Int),
+    ("worker", Kind::Int),
+];
 /// How many values the row of a first attempt that succeeded has.
 const USUAL_VALUES: usize = 5;
 
+/// A lease finishes once: the same end written again changes nothing.
+const ONCE: Conflict = Conflict::Stays("seq");
+
+/// An insert of ends.
+pub(crate) fn insert_result() -> Insert {
+    Insert {
+        table: "result",
+        columns: RESULT_COLUMNS,
+        constants: Vec::new(),
+        conflict: ONCE,
+    }
+}
+
+/// An insert of first attempts that succeeded, by this worker.
+fn insert_usual(worker: i64) -> Insert {
+    Insert {
+        columns: &RESULT_COLUMNS[..USUAL_VALUES],
+        constants: vec![("status", SUCCESSFUL), ("attempt", 1), ("worker", worker)],
+        ..insert_result()
+    }
+}
+
 /// An insert of failed attempts.
 pub(crate) fn insert_attempt() -> Insert {
-    Insert::new(
-        "INSERT INTO attempt (seq, number, claim, worker, started_at, ended_at, failure)",
-        "(?,?,?,?,?,?,?)",
-        ONCE,
-    )
+    Insert {
+        table: "attempt",
+        columns: &[
+            ("seq", Kind::Int),
+            ("number", Kind::Int),
+            ("claim", Kind::Int),
+            ("worker", Kind::Int),
+            ("started_at", Kind::Int),
+            ("ended_at", Kind::Int),
+            ("failure", Kind::Text),
+        ],
+        constants: Vec::new(),
+        conflict: ONCE,
+    }
+}
+
+/// An insert of due times of tasks that run again.
+fn insert_rescheduled() -> Insert {
+    Insert {
+        table: "rescheduled",
+        columns: &[("seq", Kind::Int), ("due", Kind::Int)],
+        constants: Vec::new(),
+        conflict: Conflict::Replaces {
+            key: "seq",
+            column: "due",
+        },
+    }
 }
 
 /// Which of these tasks have left these claims already.
-const TOLD: &str = "SELECT json_group_array(s.value) FROM json_each(?) s \
-     WHERE EXISTS (SELECT 1 FROM result r WHERE r.seq = s.value) \
-        OR EXISTS (SELECT 1 FROM attempt a WHERE a.seq = s.value AND a.claim IN (SELECT value FROM json_each(?)))";
-
-/// A lease finishes once: the same end written again changes nothing.
-const ONCE: &str = " ON CONFLICT DO NOTHING";
+const TOLD: &str = "SELECT seq FROM @result WHERE seq IN (?*) \
+     UNION SELECT seq FROM @attempt WHERE seq IN (?*) AND claim IN (?*)";
 
 pub(crate) const SUCCESSFUL: i64 = 1;
 pub(crate) const FAILED: i64 = 2;
@@ -80,14 +128,9 @@ impl FinishWork {
             .collect();
         let batches: Vec<i64> = standing.workers.keys().copied().collect();
         let rows = transaction
-            .fetch(TOLD, [json(&seqs)?.into(), json(&batches)?.into()])
+            .fetch(TOLD, [seqs.clone().into(), seqs.into(), batches.into()])
             .await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| corrupt("an aggregate returned no row"))?;
-        Ok(parse::<Vec<i64>>(row.try_get(0).map_err(from_sqlx)?)?
-            .into_iter()
-            .collect())
+        rows.iter().map(|row| row.int("seq")).collect()
     }
 }
 
@@ -121,8 +164,12 @@ impl Work for FinishWork {
             }
         };
         ends.write(transaction).await?;
-        move_batches_on(transaction, &self.progress, &standing, &told)?;
+        move_batches_on(transaction, &self.progress, &standing, &told);
         Ok(refused)
+    }
+
+    fn is_sociable(&self) -> bool {
+        true
     }
 }
 
@@ -135,23 +182,27 @@ pub(crate) struct Standing {
 /// Looks which of these claims still stand.
 pub(crate) async fn standing(transaction: &mut Transaction<'_>, batches: &BTreeSet<i64>) -> Result<Standing> {
     let batches: Vec<i64> = batches.iter().copied().collect();
-    let rows = transaction.fetch(STANDING, [json(&batches)?.into()]).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| corrupt("a query without FROM returned no row"))?;
-    let workers: Vec<(i64, i64)> = parse(row.try_get("claims").map_err(from_sqlx)?)?;
-    let canceled: Vec<i64> = parse(row.try_get("canceled").map_err(from_sqlx)?)?;
-    Ok(Standing {
-        workers: workers.into_iter().collect(),
-        canceled: canceled.into_iter().collect(),
-    })
+    let lock = transaction.engine().locking();
+    transaction.run(&format!("{STANDING}{lock}"), [batches.into()]);
+    let mut standing = Standing {
+        workers: BTreeMap::new(),
+        canceled: BTreeSet::new(),
+    };
+    for row in transaction.fetch(WANTED_TO_END, []).await? {
+        let id = row.int("id")?;
+        match row.maybe_int("worker")? {
+            Some(worker) => drop(standing.workers.insert(id, worker)),
+            None => drop(standing.canceled.insert(id)),
+        }
+    }
+    Ok(standing)
 }
 
 /// The rows that the ends of attempts leave.
 struct Ends {
-    usual: Vec<Rows>,
-    results: Rows,
-    attempts: Rows,
+    usual: Vec<(i64, Vec<Value>)>,
+    results: Vec<Value>,
+    attempts: Vec<Value>,
     retries: Vec<Retry>,
     no_longer_canceled: Vec<i64>,
 }
@@ -185,33 +236,25 @@ impl Ends {
             rows.add(finish, canceled, count)?;
         }
         Ok(Self {
-            usual: rows
-                .usual
-                .into_iter()
-                .map(|(worker, values)| usual_rows(worker, values))
-                .collect(),
-            results: Rows::new(Insert::new(INTO_RESULT, RESULT_ROW, ONCE), rows.results),
-            attempts: Rows::new(insert_attempt(), rows.attempts),
+            usual: rows.usual.into_iter().collect(),
+            results: rows.results,
+            attempts: rows.attempts,
             retries: rows.retries,
             no_longer_canceled: rows.no_longer_canceled,
         })
     }
 
     async fn write(self, transaction: &mut Transaction<'_>) -> Result<()> {
-        for usual in self.usual {
-            transaction.insert(usual).await?;
+        for (worker, usual) in self.usual {
+            transaction.insert(&insert_usual(worker), usual).await?;
         }
-        transaction.insert(self.results).await?;
-        transaction.insert(self.attempts).await?;
-        for retry in self.retries {
-            reschedule(transaction, &retry);
-            transaction.made_ready = true;
-        }
+        transaction.insert(&insert_result(), self.results).await?;
+        transaction.insert(&insert_attempt(), self.attempts).await?;
+        reschedule(transaction, &self.retries).await?;
         if !self.no_longer_canceled.is_empty() {
-            let seqs = json(&self.no_longer_canceled)?;
             transaction.run(
-                "DELETE FROM cancellation WHERE seq IN (SELECT value FROM json_each(?))",
-                [seqs.into()],
+                "DELETE FROM @cancellation WHERE seq IN (?*)",
+                [self.no_longer_canceled.into()],
             );
         }
         Ok(())
@@ -285,30 +328,55 @@ impl Collected {
     }
 }
 
-/// The rows of first attempts that succeeded: status and attempt 1, by this worker.
-fn usual_rows(worker: i64, values: Vec<Value>) -> Rows {
-    Rows::new(
-        Insert::new(INTO_RESULT, format!("(?,?,?,?,?,1,1,{worker})"), ONCE),
-        values,
-    )
-}
-
-/// Makes a task wait until it is due again.
-fn reschedule(transaction: &mut Transaction<'_>, retry: &Retry) {
-    transaction.run(
-        "INSERT INTO scheduled (due, seq, lane, rank, attempt, last_attempt) \
-         SELECT ?, seq, lane, rank, ?, ? FROM task WHERE seq = ?",
-        [
-            retry.due.into(),
+/// Makes tasks wait until they are due again.
+async fn reschedule(transaction: &mut Transaction<'_>, retries: &[Retry]) -> Result<()> {
+    if retries.is_empty() {
+        return Ok(());
+    }
+    let seqs: Vec<i64> = retries.iter().map(|retry| retry.seq).collect();
+    let mut ranks = BTreeMap::new();
+    let query = "SELECT seq, lane, \"rank\" FROM @task WHERE seq IN (?*)";
+    for row in transaction.fetch(query, [seqs.into()]).await? {
+        ranks.insert(row.int("seq")?, (row.int("lane")?, row.int("rank")?));
+    }
+    let (mut scheduled, mut rescheduled) = (Vec::new(), Vec::new());
+    for retry in retries {
+        let Some((lane, rank)) = ranks.get(&retry.seq) else {
+            continue;
+        };
+        scheduled.extend([
+            Value::from(retry.due),
+            retry.seq.into(),
+            (*lane).into(),
+            (*rank).into(),
             retry.attempt.into(),
             retry.last_attempt.into(),
-            retry.seq.into(),
+        ]);
+        rescheduled.extend([Value::from(retry.seq), retry.due.into()]);
+    }
+    transaction
+        .insert(&insert_waiting("scheduled"), scheduled)
+        .await?;
+    transaction.insert(&insert_rescheduled(), rescheduled).await?;
+    transaction.made_ready = true;
+    Ok(())
+}
+
+/// An insert of tasks that wait: into `ready` or `scheduled`.
+pub(crate) fn insert_waiting(table: &'static str) -> Insert {
+    Insert {
+        table,
+        columns: &[
+            ("due", Kind::Int),
+            ("seq", Kind::Int),
+            ("lane", Kind::Int),
+            ("\"rank\"", Kind::Int),
+            ("attempt", Kind::Int),
+            ("last_attempt", Kind::Int),
         ],
-    );
-    transaction.run(
-        "INSERT OR REPLACE INTO rescheduled (seq, due) VALUES (?, ?)",
-        [retry.seq.into(), retry.due.into()],
-    );
+        constants: Vec::new(),
+        conflict: Conflict::Fails,
+    }
 }
 
 pub(crate) fn failure_text(failure: &TaskFailure) -> Result<String> {
@@ -321,7 +389,7 @@ fn move_batches_on(
     progress: &Progress,
     standing: &Standing,
     told: &BTreeSet<i64>,
-) -> Result<()> {
+) {
     let mut ended: BTreeMap<i64, i64> = BTreeMap::new();
     for finish in progress
         .finished
@@ -334,23 +402,28 @@ fn move_batches_on(
         if standing.workers.contains_key(batch) {
             let ended = ended.remove(batch).unwrap_or(0);
             transaction.run(
-                "UPDATE claim SET remaining = remaining - ?, started = max(started, ?) WHERE id = ?",
-                [ended.into(), (*started).into(), (*batch).into()],
+                "UPDATE @claim SET remaining = remaining - ?, \
+                     started = CASE WHEN started < ? THEN ? ELSE started END WHERE id = ?",
+                [
+                    ended.into(),
+                    (*started).into(),
+                    (*started).into(),
+                    (*batch).into(),
+                ],
             );
         }
     }
     for (batch, ended) in ended {
         transaction.run(
-            "UPDATE claim SET remaining = remaining - ? WHERE id = ?",
+            "UPDATE @claim SET remaining = remaining - ? WHERE id = ?",
             [ended.into(), batch.into()],
         );
     }
     let touched: Vec<i64> = standing.workers.keys().copied().collect();
     transaction.run(
-        "DELETE FROM claim WHERE remaining <= 0 AND id IN (SELECT value FROM json_each(?))",
-        [json(&touched)?.into()],
+        "DELETE FROM @claim WHERE remaining <= 0 AND id IN (?*)",
+        [touched.into()],
     );
-    Ok(())
 }
 
 /// The failure of a task whose worker was lost.

@@ -1,4 +1,4 @@
-//! Lists that go to the store and come from it as one JSON text.
+//! JSON that the store keeps or makes, and numbers as it takes them.
 
 use serde::Deserialize;
 use task_core::Result;
@@ -10,12 +10,7 @@ pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A list of numbers for `json_each`.
-pub(crate) fn json(numbers: &[i64]) -> Result<String> {
-    serde_json::to_string(numbers).map_err(|error| corrupt(format!("a list of numbers: {error}")))
-}
-
 /// JSON that the store itself made.
 pub(crate) fn parse<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| corrupt("a list the store made cannot be read").because(error))
+    serde_json::from_str(text).map_err(|error| corrupt("JSON of the store cannot be read").because(error))
 }

@@ -1,29 +1,62 @@
 //! The number of each pair of queue and task name, remembered by this process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sqlx::Row as _;
+use async_trait::async_trait;
 use task_core::Result;
 
-use super::error::{corrupt, from_sqlx};
-use super::writer::Transaction;
+use super::error::corrupt;
+use super::transaction::{Transaction, Work};
 
-type Pair = (String, String);
+pub(crate) type Pair = (Arc<str>, Arc<str>);
 
 /// The lanes this process has seen committed. Lanes are never deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    numbers: RwLock<HashMap<Pair, i64>>,
+    known: RwLock<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    numbers: HashMap<Pair, i64>,
+    /// All up to [`Known::last`], and perhaps some behind it.
+    pairs: BTreeMap<i64, Pair>,
+    /// Up to here no lane is missing: their numbers become visible in order.
+    last: i64,
 }
 
 impl Lanes {
-    fn find(&self, pair: &Pair) -> Option<i64> {
-        self.numbers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(pair)
-            .copied()
+    pub(crate) fn find(&self, pair: &Pair) -> Option<i64> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.numbers.get(pair).copied()
+    }
+
+    fn add(&self, lanes: impl Iterator<Item = (Pair, i64)>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for (pair, number) in lanes {
+            known.numbers.insert(pair.clone(), number);
+            known.pairs.insert(number, pair);
+        }
+    }
+
+    /// Up to which number every lane is known.
+    pub(crate) fn last(&self) -> i64 {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).last
+    }
+
+    /// The known lanes that `choose` wants, and the others.
+    pub(crate) fn divide(&self, choose: impl Fn(&str, &str) -> bool) -> (BTreeMap<i64, Pair>, Vec<i64>) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut wanted, mut others) = (BTreeMap::new(), Vec::new());
+        for (number, pair) in &known.pairs {
+            if choose(&pair.0, &pair.1) {
+                wanted.insert(*number, pair.clone());
+            } else {
+                others.push(*number);
+            }
+        }
+        (wanted, others)
     }
 }
 
@@ -45,40 +78,95 @@ impl FreshLanes {
     /// What this transaction added may be relied on from now on.
     pub(crate) fn keep(&mut self) {
         if !self.fresh.is_empty() {
-            self.lanes
-                .numbers
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(self.fresh.drain());
+            self.lanes.add(self.fresh.drain());
         }
+    }
+
+    /// The lanes of this process.
+    pub(crate) fn all(&self) -> &Arc<Lanes> {
+        &self.lanes
+    }
+
+    pub(crate) fn find(&self, pair: &Pair) -> Option<i64> {
+        self.lanes.find(pair).or_else(|| self.fresh.get(pair).copied())
     }
 }
 
-/// The lane of this queue and task, made if it is new.
-pub(crate) async fn lane(transaction: &mut Transaction<'_>, queue: &str, name: &str) -> Result<i64> {
-    let pair = (queue.to_owned(), name.to_owned());
-    let known = transaction
-        .lanes
-        .lanes
-        .find(&pair)
-        .or_else(|| transaction.lanes.fresh.get(&pair).copied());
-    if let Some(number) = known {
-        return Ok(number);
+/// The lanes of these queues and tasks; new ones are made.
+pub(crate) async fn lanes(transaction: &mut Transaction<'_>, pairs: &[Pair]) -> Result<Vec<i64>> {
+    let mut numbers = Vec::with_capacity(pairs.len());
+    let mut is_locked = false;
+    for pair in pairs {
+        let number = match transaction.lanes.find(pair) {
+            Some(number) => number,
+            None => {
+                if !is_locked {
+                    // One maker at a time, so that lanes become visible in the order of
+                    // their numbers, and none is missed that appears behind a larger one.
+                    let lock = transaction.engine().locking();
+                    if !lock.is_empty() {
+                        let query = format!("SELECT version FROM @schema_version{lock}");
+                        transaction.fetch(&query, []).await?;
+                    }
+                    is_locked = true;
+                }
+                find_or_make(transaction, pair).await?
+            }
+        };
+        numbers.push(number);
     }
-    transaction.run(
-        "INSERT INTO lane (queue, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [queue.into(), name.into()],
-    );
+    Ok(numbers)
+}
+
+async fn find_or_make(transaction: &mut Transaction<'_>, pair: &Pair) -> Result<i64> {
+    let find = "SELECT id FROM @lane WHERE queue = ? AND name = ?";
+    let values = || [pair.0.clone().into(), pair.1.clone().into()];
+    let mut rows = transaction.fetch(find, values()).await?;
+    if rows.is_empty() {
+        transaction.run(
+            "INSERT INTO @lane (id, queue, name) SELECT coalesce(max(id), 0) + 1, ?, ? FROM @lane",
+            values(),
+        );
+        rows = transaction.fetch(find, values()).await?;
+    }
+    let row = rows
+        .last()
+        .ok_or_else(|| corrupt("a lane that was just written is not there"))?;
+    let number = row.int("id")?;
+    transaction.lanes.fresh.insert(pair.clone(), number);
+    Ok(number)
+}
+
+/// Reads the lanes that were made since this process looked.
+pub(crate) async fn read_new(transaction: &mut Transaction<'_>) -> Result<()> {
+    let lanes = transaction.lanes.all().clone();
     let rows = transaction
         .fetch(
-            "SELECT id FROM lane WHERE queue = ? AND name = ?",
-            [queue.into(), name.into()],
+            "SELECT id, queue, name FROM @lane WHERE id > ? ORDER BY id",
+            [lanes.last().into()],
         )
         .await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| corrupt("a lane that was just written is not there"))?;
-    let number: i64 = row.try_get(0).map_err(from_sqlx)?;
-    transaction.lanes.fresh.insert(pair, number);
-    Ok(number)
+    let mut fresh = Vec::with_capacity(rows.len());
+    for row in rows {
+        fresh.push(((row.text("queue")?, row.text("name")?), row.int("id")?));
+    }
+    let last = fresh.last().map(|(_, number)| *number);
+    lanes.add(fresh.into_iter());
+    if let Some(last) = last {
+        let mut known = lanes.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.last = known.last.max(last);
+    }
+    Ok(())
+}
+
+/// Makes lanes in a transaction of their own.
+pub(crate) struct LanesWork(pub(crate) Vec<Pair>);
+
+#[async_trait]
+impl Work for LanesWork {
+    type Answer = ();
+
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
+        lanes(transaction, &self.0).await.map(drop)
+    }
 }

@@ -4,11 +4,6 @@ use task_core::Result;
 
 use super::error::corrupt;
 
-/// How SQL writes one entry of the list: the number alone for a first attempt whose failure
-/// is final, as nearly all are; else with the attempts so far and the final one.
-pub(crate) const ENTRY: &str =
-    "seq || iif(attempt = 0 AND last_attempt = 1, '', ':' || attempt || ':' || last_attempt)";
-
 /// A task in a claim's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listed {

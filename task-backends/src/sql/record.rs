@@ -3,32 +3,37 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use task_core::{
     AttemptError, FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp,
 };
 
-use super::error::{corrupt, from_sqlx};
+use super::damage::shown;
+use super::engine::Engine;
+use super::error::corrupt;
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
-use super::json::parse;
 use super::listed;
+use super::transaction::Reader;
+use super::value::{Row, Value};
 
-/// Everything about tasks but who runs them now; `{tasks}` selects which.
-const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.rank, coalesce(m.due, t.due) AS due, t.enqueued_at, t.arguments, t.policy, t.metadata, \
+/// Everything about tasks but their attempts and who runs them now.
+const RECORDS: &str = "SELECT t.seq, t.id, l.queue, l.name, t.\"rank\", coalesce(m.due, t.due) AS due, \
+         t.enqueued_at, t.arguments, t.policy, t.metadata, \
          r.status, r.attempt, w.id AS worker, r.started_at, r.finished_at, r.value, \
-         (r.seq IS NULL AND (EXISTS (SELECT 1 FROM ready q WHERE q.lane = t.lane AND q.rank = t.rank \
+         CASE WHEN r.seq IS NULL AND (EXISTS (SELECT 1 FROM @ready q WHERE q.lane = t.lane AND q.\"rank\" = t.\"rank\" \
                  AND q.due = coalesce(m.due, t.due) AND q.seq = t.seq) \
-             OR EXISTS (SELECT 1 FROM scheduled s WHERE s.due = coalesce(m.due, t.due) AND s.seq = t.seq))) AS waiting, \
-         (SELECT json_group_array(json_array(a.number, v.id, a.started_at, a.ended_at, a.failure)) FROM \
-             (SELECT * FROM attempt WHERE seq = t.seq ORDER BY number) a JOIN worker v ON v.key = a.worker) AS history \
-     FROM task t JOIN lane l ON l.id = t.lane \
-     LEFT JOIN result r ON r.seq = t.seq LEFT JOIN worker w ON w.key = r.worker \
-     LEFT JOIN rescheduled m ON m.seq = t.seq";
+             OR EXISTS (SELECT 1 FROM @scheduled s WHERE s.due = coalesce(m.due, t.due) AND s.seq = t.seq)) \
+             THEN 1 ELSE 0 END AS waiting \
+     FROM @task t JOIN @lane l ON l.id = t.lane \
+     LEFT JOIN @result r ON r.seq = t.seq LEFT JOIN @worker w ON w.\"key\" = r.worker \
+     LEFT JOIN @rescheduled m ON m.seq = t.seq";
 
-/// Who runs what since when.
-pub(crate) const CLAIMS: &str =
-    "SELECT w.id AS worker, c.claimed_at, c.tasks FROM claim c JOIN worker w ON w.key = c.worker";
+/// The attempts of tasks that ended without a return value, in order.
+const ATTEMPTS: &str = "SELECT a.seq, a.number, w.id AS worker, a.started_at, a.ended_at, a.failure \
+     FROM @attempt a JOIN @worker w ON w.\"key\" = a.worker WHERE a.seq IN (?*) ORDER BY a.seq, a.number";
+
+/// Who runs what since when; where a retry went to another worker while its first batch goes
+/// on, the later claim comes later.
+pub(crate) const CLAIMS: &str = "SELECT w.id AS worker, c.claimed_at, c.tasks FROM @claim c JOIN @worker w ON w.\"key\" = c.worker ORDER BY c.id";
 
 /// A time as the store keeps it.
 pub(crate) fn timestamp(microseconds: i64) -> Result<Timestamp> {
@@ -63,42 +68,32 @@ pub(crate) fn read_failure(text: &str) -> TaskFailure {
 }
 
 /// One task by its id.
-pub(crate) async fn find(readers: &SqlitePool, id: TaskId) -> Result<Option<TaskRecord>> {
-    let mut transaction = readers.begin().await.map_err(from_sqlx)?;
+pub(crate) async fn find(engine: &Arc<dyn Engine>, id: TaskId) -> Result<Option<TaskRecord>> {
+    let mut reader = Reader::begin(engine).await?;
     let query = format!("{RECORDS} WHERE t.id = ?");
-    let row = sqlx::query(AssertSqlSafe(query))
-        .bind(id.as_bytes().as_slice())
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(from_sqlx)?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(read(&mut transaction, vec![row])
-        .await?
-        .pop()
-        .map(|(_, record)| record))
+    let rows = reader.fetch(&query, [id.into()]).await?;
+    Ok(read(&mut reader, rows).await?.pop().map(|(_, record)| record))
 }
 
 /// The tasks with these numbers, the largest first, each with its number.
-pub(crate) async fn of_seqs(connection: &mut SqliteConnection, seqs: &str) -> Result<Vec<(i64, TaskRecord)>> {
-    let query = format!("{RECORDS} WHERE t.seq IN (SELECT value FROM json_each(?)) ORDER BY t.seq DESC");
-    let rows = sqlx::query(AssertSqlSafe(query))
-        .bind(seqs)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(from_sqlx)?;
-    read(connection, rows).await
+pub(crate) async fn of_seqs(reader: &mut Reader, seqs: &[i64]) -> Result<Vec<(i64, TaskRecord)>> {
+    let query = format!("{RECORDS} WHERE t.seq IN (?*) ORDER BY t.seq DESC");
+    let rows = reader.fetch(&query, [Value::List(seqs.to_vec())]).await?;
+    read(reader, rows).await
 }
 
-async fn read(connection: &mut SqliteConnection, rows: Vec<SqliteRow>) -> Result<Vec<(i64, TaskRecord)>> {
+async fn read(reader: &mut Reader, rows: Vec<Row>) -> Result<Vec<(i64, TaskRecord)>> {
+    let mut attempts = attempts_of(reader, &rows).await?;
     let mut records = Vec::with_capacity(rows.len());
     for row in &rows {
-        records.push((row.try_get("seq").map_err(from_sqlx)?, read_row(row)?));
+        let seq = row.int("seq")?;
+        records.push((seq, read_row(row, attempts.remove(&seq).unwrap_or_default())?));
     }
     if records
         .iter()
         .any(|(_, record)| record.status == TaskStatus::Running)
     {
-        let running = running(connection).await?;
+        let running = running(reader).await?;
         for (seq, record) in &mut records {
             if record.status == TaskStatus::Running
                 && let Some((worker, claimed_at)) = running.get(seq)
@@ -113,60 +108,64 @@ async fn read(connection: &mut SqliteConnection, rows: Vec<SqliteRow>) -> Result
     Ok(records)
 }
 
+/// The failed attempts of these tasks, by number.
+async fn attempts_of(reader: &mut Reader, rows: &[Row]) -> Result<BTreeMap<i64, Vec<AttemptError>>> {
+    let mut seqs = Vec::new();
+    for row in rows {
+        // A first attempt that succeeded has none before it.
+        let is_first = (row.maybe_int("status")?, row.maybe_int("attempt")?) == (Some(SUCCESSFUL), Some(1));
+        if !is_first {
+            seqs.push(row.int("seq")?);
+        }
+    }
+    let mut attempts: BTreeMap<i64, Vec<AttemptError>> = BTreeMap::new();
+    if !seqs.is_empty() {
+        for row in reader.fetch(ATTEMPTS, [seqs.into()]).await? {
+            attempts
+                .entry(row.int("seq")?)
+                .or_default()
+                .push(read_attempt(&row)?);
+        }
+    }
+    Ok(attempts)
+}
+
+/// A row of failed attempts.
+pub(crate) fn read_attempt(row: &Row) -> Result<AttemptError> {
+    Ok(AttemptError {
+        attempt: row.number("number")?,
+        worker_id: row.text("worker")?.to_string(),
+        started_at: timestamp(row.int("started_at")?)?,
+        ended_at: timestamp(row.int("ended_at")?)?,
+        failure: read_failure(&row.text("failure")?),
+    })
+}
+
 /// Who holds which task since when, from the claims' lists.
-async fn running(connection: &mut SqliteConnection) -> Result<BTreeMap<i64, (String, Timestamp)>> {
+async fn running(reader: &mut Reader) -> Result<BTreeMap<i64, (String, Timestamp)>> {
     let mut running = BTreeMap::new();
-    for row in sqlx::query(CLAIMS)
-        .fetch_all(connection)
-        .await
-        .map_err(from_sqlx)?
-    {
-        let worker: String = row.try_get("worker").map_err(from_sqlx)?;
-        let claimed_at = timestamp(row.try_get("claimed_at").map_err(from_sqlx)?)?;
-        let tasks = listed::read(row.try_get("tasks").map_err(from_sqlx)?)?;
+    for row in reader.fetch(CLAIMS, []).await? {
+        let worker = row.text("worker")?.to_string();
+        let claimed_at = timestamp(row.int("claimed_at")?)?;
+        let tasks = listed::read(&row.text("tasks")?)?;
         running.extend(tasks.iter().map(|task| (task.seq, (worker.clone(), claimed_at))));
     }
     Ok(running)
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<Arc<str>> {
-    // As bytes: damaged text is shown as far as it can be.
-    let bytes: &[u8] = row.try_get(column).map_err(from_sqlx)?;
-    Ok(String::from_utf8_lossy(bytes).into())
-}
-
-type Attempt = (u32, String, i64, i64, String);
-
-fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
-    let id: &[u8] = row.try_get("id").map_err(from_sqlx)?;
-    let id = TaskId::from_bytes(id).ok_or_else(|| corrupt(format!("a task id of {} bytes", id.len())))?;
-    let rank: i64 = row.try_get("rank").map_err(from_sqlx)?;
-    let due = timestamp(row.try_get("due").map_err(from_sqlx)?)?;
-    let enqueued_at = timestamp(row.try_get("enqueued_at").map_err(from_sqlx)?)?;
-    let attempts: Vec<Attempt> = parse(row.try_get("history").map_err(from_sqlx)?)?;
-    let mut errors = Vec::with_capacity(attempts.len());
-    for (attempt, worker_id, started_at, ended_at, failure) in attempts {
-        let (started_at, ended_at) = (timestamp(started_at)?, timestamp(ended_at)?);
-        errors.push(AttemptError {
-            attempt,
-            worker_id,
-            started_at,
-            ended_at,
-            failure: read_failure(&failure),
-        });
-    }
+fn read_row(row: &Row, errors: Vec<AttemptError>) -> Result<TaskRecord> {
+    let rank = row.int("rank")?;
+    let due = timestamp(row.int("due")?)?;
+    let enqueued_at = timestamp(row.int("enqueued_at")?)?;
     let mut record = TaskRecord {
-        id,
-        name: text(row, "name")?,
-        queue: text(row, "queue")?,
+        id: row.id("id")?,
+        name: shown(row.text("name")?),
+        queue: shown(row.text("queue")?),
         priority: i32::try_from(-rank).map_err(|_| corrupt(format!("a rank of {rank}")))?,
         run_after: (due > enqueued_at).then_some(due),
-        arguments: text(row, "arguments")?,
-        policy: policy_or_default(row.try_get("policy").map_err(from_sqlx)?),
-        metadata: row
-            .try_get::<Option<&str>, _>("metadata")
-            .map_err(from_sqlx)?
-            .map(Into::into),
+        arguments: shown(row.text("arguments")?),
+        policy: policy_or_default(row.maybe_text("policy")?.as_deref()),
+        metadata: row.maybe_text("metadata")?,
         status: TaskStatus::Running,
         enqueued_at,
         started_at: errors.first().map(|error| error.started_at),
@@ -177,17 +176,15 @@ fn read_row(row: &SqliteRow) -> Result<TaskRecord> {
         errors,
         return_value: None,
     };
-    let waiting: bool = row.try_get("waiting").map_err(from_sqlx)?;
-    let status: Option<i64> = row.try_get("status").map_err(from_sqlx)?;
-    match status {
+    match row.maybe_int("status")? {
         Some(status) => add_result(row, status, &mut record)?,
-        None if waiting => record.status = TaskStatus::Ready,
+        None if row.flag("waiting")? => record.status = TaskStatus::Ready,
         None => {}
     }
     Ok(record)
 }
 
-fn add_result(row: &SqliteRow, status: i64, record: &mut TaskRecord) -> Result<()> {
+fn add_result(row: &Row, status: i64, record: &mut TaskRecord) -> Result<()> {
     record.status = match status {
         SUCCESSFUL => TaskStatus::Successful,
         FAILED => TaskStatus::Failed,
@@ -198,15 +195,14 @@ fn add_result(row: &SqliteRow, status: i64, record: &mut TaskRecord) -> Result<(
             )));
         }
     };
-    record.attempts = row.try_get("attempt").map_err(from_sqlx)?;
-    record.finished_at = Some(timestamp(row.try_get("finished_at").map_err(from_sqlx)?)?);
+    record.attempts = row.number("attempt")?;
+    record.finished_at = Some(timestamp(row.int("finished_at")?)?);
     if record.status == TaskStatus::Successful {
-        let value: Option<String> = row.try_get("value").map_err(from_sqlx)?;
-        record.return_value = Some(value.unwrap_or_else(|| "null".to_owned()));
-        let worker: Option<String> = row.try_get("worker").map_err(from_sqlx)?;
-        record.worker_ids.extend(worker);
-        let started_at: Option<i64> = row.try_get("started_at").map_err(from_sqlx)?;
-        let started_at = started_at.map(timestamp).transpose()?;
+        let value = row.maybe_text("value")?;
+        record.return_value = Some(value.map_or_else(|| "null".to_owned(), |value| value.to_string()));
+        let worker = row.maybe_text("worker")?;
+        record.worker_ids.extend(worker.map(|worker| worker.to_string()));
+        let started_at = row.maybe_int("started_at")?.map(timestamp).transpose()?;
         record.started_at = record.started_at.or(started_at);
         record.last_attempted_at = started_at;
     }

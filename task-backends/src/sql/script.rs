@@ -1,213 +1,167 @@
-//! SQL on its way to a connection: several statements with their values, sent at once.
+//! SQL on its way to a store: statements with their values, and many rows at once.
 //!
-//! Each trip to the connection's thread costs more than a small statement, so a
-//! transaction collects its statements and sends them only when it needs an answer.
+//! The texts are written once for every engine, with these marks, which
+//! [`Engine::prepare`](super::engine::Engine::prepare) turns into what its engine says:
+//!
+//! | mark | stands for |
+//! | --- | --- |
+//! | `?` | the next value |
+//! | `(?*)` | the numbers of a list: `seq IN (?*)` |
+//! | `@task` | the table `task`, with its schema where there is one |
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, SqliteConnection};
-use task_core::{Error, ErrorKind, Result};
+use super::value::{Row, Value};
 
-use super::error::from_sqlx;
-
-/// A value for a `?`.
+/// A statement with the values for its marks.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
-    Null,
-    Int(i64),
-    Text(Arc<str>),
-    Blob(Vec<u8>),
+pub(crate) struct Statement {
+    pub(crate) sql: Cow<'static, str>,
+    pub(crate) values: Vec<Value>,
+    /// It is sent at once, apart from its neighbours.
+    pub(crate) alone: bool,
+    pub(crate) way: Way,
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
+/// How a statement is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Prepared, and kept so: its text comes again.
+    Kept,
+    /// Prepared for this once.
+    Once,
+    /// As text, without values.
+    Plain,
 }
 
-impl From<u32> for Value {
-    fn from(value: u32) -> Self {
-        Self::Int(i64::from(value))
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value.into())
-    }
-}
-
-impl From<Arc<str>> for Value {
-    fn from(value: Arc<str>) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.into())
-    }
-}
-
-impl From<&[u8]> for Value {
-    fn from(value: &[u8]) -> Self {
-        Self::Blob(value.to_vec())
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// Statements that were not sent yet.
-#[derive(Default)]
-pub(crate) struct Script {
-    sql: String,
-    arguments: SqliteArguments,
-    unbindable: Option<String>,
-}
-
-impl Script {
-    /// Adds a statement; its `?` take the values in order. Never `?1`: numbers count over
-    /// the whole script.
-    pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
-        debug_assert!(!sql.contains("?1"), "a numbered value in a script: {sql}");
-        if !self.sql.is_empty() {
-            self.sql.push_str(";\n");
-        }
-        self.sql.push_str(sql);
-        for value in values {
-            self.bind(value);
+impl Statement {
+    pub(crate) fn new(sql: impl Into<Cow<'static, str>>, values: impl IntoIterator<Item = Value>) -> Self {
+        Self {
+            sql: sql.into(),
+            values: values.into_iter().collect(),
+            alone: false,
+            way: Way::Kept,
         }
     }
 
-    /// Adds `INSERT ... VALUES` for so many rows.
-    fn push_rows(&mut self, insert: &Insert, count: usize, values: impl Iterator<Item = Value>) {
-        self.push(insert.into, []);
-        self.sql
-            .reserve(count * (insert.row.len() + 1) + insert.conflict.len() + 8);
-        for row in 0..count {
-            self.sql.push_str(if row == 0 { " VALUES " } else { "," });
-            self.sql.push_str(&insert.row);
+    /// A statement without values that is sent as it is.
+    pub(crate) fn plain(sql: &'static str) -> Self {
+        Self {
+            way: Way::Plain,
+            ..Self::new(sql, [])
         }
-        self.sql.push_str(insert.conflict);
-        self.arguments.reserve(count * insert.width, 0);
-        for value in values {
-            self.bind(value);
-        }
-    }
-
-    fn bind(&mut self, value: Value) {
-        let bound = match value {
-            Value::Null => self.arguments.add(None::<i64>),
-            Value::Int(value) => self.arguments.add(value),
-            Value::Text(value) => self.arguments.add(value),
-            Value::Blob(value) => self.arguments.add(value),
-        };
-        if let Err(error) = bound {
-            self.unbindable.get_or_insert(error.to_string());
-        }
-    }
-
-    /// Sends everything and returns the rows that came back.
-    pub(crate) async fn send(&mut self, connection: &mut SqliteConnection) -> Result<Vec<SqliteRow>> {
-        let script = std::mem::take(self);
-        if let Some(reason) = script.unbindable {
-            return Err(Error::new(
-                ErrorKind::Encoding,
-                format!("a value cannot be bound: {reason}"),
-            ));
-        }
-        if script.sql.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Only the shape of the text varies (how many rows); every value is bound.
-        sqlx::query_with(AssertSqlSafe(script.sql), script.arguments)
-            .fetch_all(connection)
-            .await
-            .map_err(from_sqlx)
     }
 }
 
-/// The sizes in which many rows are inserted: few enough that every statement text is
-/// prepared once and then found again. 1000 is what a full chunk of enqueued tasks has.
-/// The largest times the widest table stays below SQLite's limit of 32,766 values.
-const ROW_STEPS: [usize; 12] = [2000, 1000, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+/// What the store answered.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The rows of all statements, in order.
+    pub(crate) rows: Vec<Row>,
+    /// How many rows were written in all.
+    pub(crate) written: u64,
+}
 
-/// From this many rows on a statement is sent at once, so that the texts of scripts
-/// differ only in their small ends.
-const SEND_AT_ROWS: usize = 32;
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Text,
+}
 
 /// An insert of many rows of one shape.
 #[derive(Debug, Clone)]
 pub(crate) struct Insert {
-    /// `INSERT INTO table (columns)`.
-    into: &'static str,
-    /// One row: `(?,?,1)`.
-    row: Cow<'static, str>,
-    conflict: &'static str,
-    width: usize,
+    /// Without the mark: `result`.
+    pub(crate) table: &'static str,
+    /// What varies from row to row.
+    pub(crate) columns: &'static [(&'static str, Kind)],
+    /// What all rows have in common.
+    pub(crate) constants: Vec<(&'static str, i64)>,
+    pub(crate) conflict: Conflict,
+}
+
+/// What happens to a row whose key is there already.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Conflict {
+    /// The statement fails.
+    Fails,
+    /// The row that is there stays as it is. With the first column of the table.
+    Stays(&'static str),
+    /// This column takes the new value, found by this key.
+    Replaces { key: &'static str, column: &'static str },
 }
 
 impl Insert {
-    /// An insert into these columns; `row` has a `?` for each value and constants besides.
-    pub(crate) fn new(into: &'static str, row: impl Into<Cow<'static, str>>, conflict: &'static str) -> Self {
-        let row = row.into();
-        let width = row.bytes().filter(|byte| *byte == b'?').count();
-        Self {
-            into,
-            row,
-            conflict,
-            width,
-        }
+    /// The columns that vary and the constant ones, with commas.
+    pub(crate) fn column_names(&self) -> String {
+        let varying = self.columns.iter().map(|(name, _)| *name);
+        let constant = self.constants.iter().map(|(name, _)| *name);
+        varying.chain(constant).collect::<Vec<_>>().join(", ")
+    }
+
+    /// `(?,?,1)`: the values of one row for `VALUES`.
+    pub(crate) fn row(&self) -> String {
+        let varying = self.columns.iter().map(|_| "?".to_owned());
+        let constant = self.constants.iter().map(|(_, value)| value.to_string());
+        format!("({})", varying.chain(constant).collect::<Vec<_>>().join(","))
     }
 }
 
-/// Rows made into statements apart from any transaction: the work of binding many values
-/// is done before the store's lock is held.
-pub(crate) struct Rows {
-    insert: Insert,
-    /// Statements for many rows, each sent alone.
-    large: Vec<Script>,
-    /// The values of the last few rows, which travel with other statements.
-    rest: std::vec::IntoIter<Value>,
+/// The sizes in which many rows are inserted with `VALUES`: few enough that every statement
+/// text is prepared once and then found again. 1000 is what a full chunk of enqueued tasks
+/// has. The largest times the widest table stays below SQLite's limit of 32,766 values.
+const ROW_STEPS: [usize; 12] = [2000, 1000, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+
+/// From this many rows on a statement is sent at once, so that the texts of scripts
+/// differ only in their small ends.
+const ALONE_AT_ROWS: usize = 32;
+
+/// `into VALUES row,row,.. conflict` in statements of few sizes, for `width` values a row.
+pub(crate) fn values_statements(
+    into: &str,
+    row: &str,
+    conflict: &str,
+    width: usize,
+    values: Vec<Value>,
+) -> Vec<Statement> {
+    let mut rest = values.into_iter();
+    let mut statements = Vec::new();
+    for step in ROW_STEPS {
+        while rest.len() >= step * width {
+            let mut sql = String::with_capacity(into.len() + conflict.len() + step * (row.len() + 1) + 8);
+            sql.push_str(into);
+            for number in 0..step {
+                sql.push_str(if number == 0 { " VALUES " } else { "," });
+                sql.push_str(row);
+            }
+            sql.push_str(conflict);
+            let mut statement = Statement::new(sql, rest.by_ref().take(step * width));
+            statement.alone = step >= ALONE_AT_ROWS;
+            statements.push(statement);
+        }
+    }
+    statements
 }
 
-impl Rows {
-    /// Statements that insert these rows.
-    pub(crate) fn new(insert: Insert, values: Vec<Value>) -> Self {
-        let mut rows = Self {
-            insert,
-            large: Vec::new(),
-            rest: values.into_iter(),
-        };
-        for step in ROW_STEPS.into_iter().filter(|step| *step >= SEND_AT_ROWS) {
-            let values = step * rows.insert.width;
-            while rows.rest.len() >= values {
-                let mut script = Script::default();
-                script.push_rows(&rows.insert, step, rows.rest.by_ref().take(values));
-                rows.large.push(script);
-            }
-        }
-        rows
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Sends the large statements at once and leaves the last few rows in `script`.
-    pub(crate) async fn send(mut self, script: &mut Script, connection: &mut SqliteConnection) -> Result<()> {
-        for mut large in self.large {
-            script.send(connection).await?;
-            large.send(connection).await?;
-        }
-        for step in ROW_STEPS {
-            let values = step * self.insert.width;
-            while self.rest.len() >= values {
-                script.push_rows(&self.insert, step, self.rest.by_ref().take(values));
-            }
-        }
-        Ok(())
+    #[test]
+    fn many_rows_become_few_statement_texts_and_lose_no_value() {
+        let values: Vec<Value> = (0..2 * 2837).map(Value::Int).collect();
+        let statements = values_statements("INSERT INTO t", "(?,?)", "", 2, values.clone());
+        let sizes: Vec<usize> = statements
+            .iter()
+            .map(|statement| statement.sql.matches("(?,?)").count())
+            .collect();
+        assert_eq!(sizes, [2000, 512, 256, 64, 4, 1]);
+        let sent: Vec<Value> = statements
+            .iter()
+            .flat_map(|statement| statement.values.clone())
+            .collect();
+        assert_eq!(sent, values);
+        assert!(statements[0].alone && !statements[5].alone);
     }
 }

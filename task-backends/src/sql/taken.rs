@@ -2,36 +2,47 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqlitePool;
 use task_core::{
     AttemptError, Claim, Claimed, FailureKind, Finish, Lease, NewTask, Outcome, Result, TaskFailure, TaskId,
 };
 
-use super::claim::Head;
 use super::damage::{self, Unreadable};
-use super::error::{corrupt, from_sqlx};
-use super::json::json;
-use super::record::{read_failure, read_policy, timestamp};
+use super::engine::Engine;
+use super::error::corrupt;
+use super::record::{read_policy, timestamp};
+use super::transaction::Reader;
+use super::value::Row;
 
 /// The attempts behind these tasks.
-const EARLIER: &str = "SELECT a.seq, a.number, w.id AS worker, a.started_at, a.ended_at, a.failure FROM attempt a JOIN worker w ON w.key = a.worker \
-     WHERE a.seq IN (SELECT value FROM json_each(?)) ORDER BY a.seq, a.number";
+const EARLIER: &str = "SELECT a.seq, a.number, w.id AS worker, a.started_at, a.ended_at, a.failure \
+     FROM @attempt a JOIN @worker w ON w.\"key\" = a.worker WHERE a.seq IN (?*) ORDER BY a.seq, a.number";
 
 /// What was claimed, as the store gave it: reading it takes longer than getting it, and
 /// is done when the store's lock is free again.
 #[derive(Default)]
 pub(crate) struct Taken {
-    pub(super) next_due: Option<Duration>,
-    pub(super) worker: i64,
-    pub(super) batch: i64,
-    pub(super) now: i64,
-    pub(super) heads: Vec<Head>,
-    /// A JSON list, as bytes: texts in it may be damaged.
-    pub(super) tasks: Vec<u8>,
+    pub(crate) next_due: Option<Duration>,
+    pub(crate) worker: i64,
+    pub(crate) batch: i64,
+    pub(crate) now: i64,
+    /// Queue and name of each lane that may appear.
+    pub(crate) lanes: BTreeMap<i64, (Arc<str>, Arc<str>)>,
+    pub(crate) tasks: Tasks,
+}
+
+/// The tasks, in the order in which to start them.
+#[derive(Default)]
+pub(crate) enum Tasks {
+    #[default]
+    None,
+    /// One text for all: an array of arrays.
+    Json(Arc<str>),
+    /// A row for each.
+    Rows(Vec<Row>),
 }
 
 /// A claimed task as the claiming statement gives it.
@@ -47,30 +58,103 @@ struct Read<'t> {
     id: &'t str,
     enqueued_at: i64,
     #[serde(borrow)]
-    arguments: Cow<'t, str>,
+    arguments: Text<'t>,
     #[serde(borrow)]
-    policy: Option<Cow<'t, str>>,
+    policy: Option<Text<'t>>,
     #[serde(borrow)]
-    metadata: Option<Cow<'t, str>>,
+    metadata: Option<Text<'t>>,
+    /// The id where it did not come as text.
+    #[serde(skip)]
+    known_id: Option<TaskId>,
+}
+
+/// A text inside another one, or one of its own.
+#[derive(Deserialize)]
+#[serde(from = "Borrowed<'t>", bound(deserialize = "'de: 't"))]
+enum Text<'t> {
+    Inside(Cow<'t, str>),
+    Shared(Arc<str>),
+}
+
+#[derive(Deserialize)]
+struct Borrowed<'t>(#[serde(borrow)] Cow<'t, str>);
+
+impl<'t> From<Borrowed<'t>> for Text<'t> {
+    fn from(text: Borrowed<'t>) -> Self {
+        Self::Inside(text.0)
+    }
+}
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Inside(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+impl From<Text<'_>> for Arc<str> {
+    fn from(text: Text<'_>) -> Self {
+        match text {
+            Text::Inside(text) => text.into(),
+            Text::Shared(text) => text,
+        }
+    }
+}
+
+impl Read<'_> {
+    fn of(row: &Row) -> Result<Read<'static>, Unreadable> {
+        Self::try_of(row).map_err(|error| Unreadable {
+            seq: row.int("seq").unwrap_or(0),
+            lane: row.int("lane").unwrap_or(0),
+            attempt: row.number("attempt").unwrap_or(0),
+            error,
+        })
+    }
+
+    fn try_of(row: &Row) -> Result<Read<'static>> {
+        Ok(Read {
+            lane: row.int("lane")?,
+            rank: row.int("rank")?,
+            due: row.maybe_int("due")?,
+            seq: row.int("seq")?,
+            attempt: row.int("attempt")?,
+            last_attempt: row.int("last_attempt")?,
+            id: "",
+            enqueued_at: row.int("enqueued_at")?,
+            arguments: Text::Shared(row.text("arguments")?),
+            policy: row.maybe_text("policy")?.map(Text::Shared),
+            metadata: row.maybe_text("metadata")?.map(Text::Shared),
+            known_id: Some(row.id("id")?),
+        })
+    }
 }
 
 impl Taken {
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.tasks, Tasks::None)
+    }
+
     /// The claimed tasks as records, and the ends of those that cannot be run because what is
     /// stored about them is damaged.
-    pub(crate) async fn read(self, readers: &SqlitePool) -> Result<(Claim, Vec<Finish>)> {
+    pub(crate) async fn read(self, engine: &Arc<dyn Engine>) -> Result<(Claim, Vec<Finish>)> {
         let mut claim = Claim {
             tasks: Vec::new(),
             damaged: 0,
             next_due: self.next_due,
         };
-        if self.tasks.is_empty() {
-            return Ok((claim, Vec::new()));
-        }
-        let text = damage::marked(&self.tasks);
-        let heads: BTreeMap<i64, &Head> = self.heads.iter().map(|head| (head.lane, head)).collect();
+        let entries = match &self.tasks {
+            Tasks::None => return Ok((claim, Vec::new())),
+            Tasks::Json(text) => damage::entries::<Read<'_>>(text)?,
+            Tasks::Rows(rows) => rows.iter().map(Read::of).collect(),
+        };
         let (mut again, mut ends) = (Vec::new(), Vec::new());
-        for (position, entry) in (0..).zip(damage::entries::<Read<'_>>(&text)?) {
-            match entry.and_then(|task| self.claimed(&heads, position, task)) {
+        claim.tasks.reserve(entries.len());
+        for (position, entry) in (0..).zip(entries) {
+            match entry.and_then(|task| self.claimed(position, task)) {
                 Ok(task) => {
                     if task.record.attempts > 0 {
                         again.push(task.lease.keys()[0]);
@@ -82,20 +166,16 @@ impl Taken {
         }
         claim.damaged = ends.len();
         if !again.is_empty() {
-            add_earlier_attempts(readers, &again, &mut claim.tasks).await?;
+            let mut reader = Reader::begin(engine).await?;
+            add_earlier_attempts(&mut reader, again, &mut claim.tasks).await?;
         }
         Ok((claim, ends))
     }
 
     /// One task as a record, or what is known of it where that is not possible.
-    fn claimed(
-        &self,
-        heads: &BTreeMap<i64, &Head>,
-        position: u32,
-        task: Read<'_>,
-    ) -> Result<Claimed, Unreadable> {
+    fn claimed(&self, position: u32, task: Read<'_>) -> Result<Claimed, Unreadable> {
         let (seq, lane, attempt) = (task.seq, task.lane, u32::try_from(task.attempt).unwrap_or(0));
-        self.record(heads, position, task).map_err(|error| Unreadable {
+        self.record(position, task).map_err(|error| Unreadable {
             seq,
             lane,
             attempt,
@@ -103,19 +183,23 @@ impl Taken {
         })
     }
 
-    fn record(&self, heads: &BTreeMap<i64, &Head>, position: u32, task: Read<'_>) -> Result<Claimed> {
-        let head = heads
+    fn record(&self, position: u32, task: Read<'_>) -> Result<Claimed> {
+        let (queue, name) = self
+            .lanes
             .get(&task.lane)
             .ok_or_else(|| corrupt(format!("lane {} is not there", task.lane)))?;
         damage::refuse_marked(&task.arguments, "the arguments")?;
-        let id: TaskId = task.id.parse()?;
+        let id: TaskId = match task.known_id {
+            Some(id) => id,
+            None => task.id.parse()?,
+        };
         let number = |what: &str, number: i64| {
             u32::try_from(number).map_err(|_| corrupt(format!("{what} of {number}")))
         };
         let mut record = NewTask {
             id,
-            name: head.name.clone(),
-            queue: head.queue.clone(),
+            name: name.clone(),
+            queue: queue.clone(),
             priority: i32::try_from(-task.rank).map_err(|_| corrupt(format!("a rank of {}", task.rank)))?,
             run_after: None,
             arguments: task.arguments.into(),
@@ -156,25 +240,13 @@ impl Taken {
 
 /// Tasks that ran before know when, and who ran them. That never changes any more, so it
 /// is read apart from the claim.
-async fn add_earlier_attempts(readers: &SqlitePool, seqs: &[i64], tasks: &mut [Claimed]) -> Result<()> {
-    let rows = sqlx::query(EARLIER)
-        .bind(json(seqs)?)
-        .fetch_all(readers)
-        .await
-        .map_err(from_sqlx)?;
+async fn add_earlier_attempts(reader: &mut Reader, seqs: Vec<i64>, tasks: &mut [Claimed]) -> Result<()> {
     let mut attempts: BTreeMap<i64, Vec<AttemptError>> = BTreeMap::new();
-    for row in rows {
-        let error = AttemptError {
-            attempt: row.try_get("number").map_err(from_sqlx)?,
-            worker_id: row.try_get("worker").map_err(from_sqlx)?,
-            started_at: timestamp(row.try_get("started_at").map_err(from_sqlx)?)?,
-            ended_at: timestamp(row.try_get("ended_at").map_err(from_sqlx)?)?,
-            failure: read_failure(row.try_get("failure").map_err(from_sqlx)?),
-        };
+    for row in reader.fetch(EARLIER, [seqs.into()]).await? {
         attempts
-            .entry(row.try_get("seq").map_err(from_sqlx)?)
+            .entry(row.int("seq")?)
             .or_default()
-            .push(error);
+            .push(super::record::read_attempt(&row)?);
     }
     for task in tasks {
         for error in attempts.remove(&task.lease.keys()[0]).unwrap_or_default() {

@@ -1,20 +1,13 @@
-//! Noticing that the store changed: by this process at once, by others within
-//! milliseconds.
+//! Noticing that the store changed: by this process at once, by others soon.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::{Connection as _, Row as _, SqliteConnection};
-use task_core::{Clock, Result, Wake};
+use async_trait::async_trait;
+use task_core::{Result, Wake};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-
-use super::error::from_sqlx;
-
-/// How often a waiting process looks whether another one wrote. One look is a few
-/// microseconds of work; half of this is what a task of another process waits on average.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Tells who waits that something changed. Cheap to clone.
 #[derive(Clone)]
@@ -81,30 +74,70 @@ impl Watch {
         let _ = tokio::time::timeout(timeout, changes.changed()).await;
     }
 
-    /// Looks for what other processes write, on a connection of its own.
-    pub(crate) fn start(&self, mut connection: SqliteConnection, clock: Clock) -> Looking {
+    /// Looks for what other processes write, again and again while somebody waits.
+    pub(crate) fn poll(&self, every: LookEvery, mut changes: impl Changes + 'static) -> Looker {
         let inner = self.0.clone();
-        let end = Arc::new(Notify::new());
-        let ended = end.clone();
-        let task = tokio::spawn(async move {
+        Looker::start(|ended| async move {
             tokio::select! {
-                () = look(&inner, &mut connection, &clock) => {}
+                () = look(&inner, every, &mut changes) => {}
                 () = ended.notified() => {}
             }
-            // A connection that does not close cleanly is closed by being dropped.
-            let _ = connection.close().await;
-        });
-        Looking { end, task }
+            Box::new(changes).close().await;
+        })
     }
 }
 
-/// The looking for what other processes write. It goes on until it is ended or dropped.
-pub(crate) struct Looking {
+/// What other processes wrote.
+#[async_trait]
+pub(crate) trait Changes: Send {
+    /// Whether anything changed since the last look, and whether there may be something to
+    /// claim because of it.
+    async fn look(&mut self) -> Result<(bool, bool)>;
+
+    /// Lets go of the store.
+    async fn close(self: Box<Self>);
+}
+
+/// How long to wait from one look to the next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookEvery {
+    least: Duration,
+    most: Duration,
+}
+
+impl LookEvery {
+    /// Always this long.
+    pub(crate) fn fixed(every: Duration) -> Self {
+        Self {
+            least: every,
+            most: every,
+        }
+    }
+
+    /// This long after a change, then more and more.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn between(least: Duration, most: Duration) -> Self {
+        Self { least, most }
+    }
+}
+
+/// The noticing of what other processes write. It goes on until it is ended or dropped.
+pub(crate) struct Looker {
     end: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
-impl Looking {
+impl Looker {
+    /// Runs this until its argument is notified.
+    pub(crate) fn start<L>(looking: impl FnOnce(Arc<Notify>) -> L) -> Self
+    where
+        L: Future<Output = ()> + Send + 'static,
+    {
+        let end = Arc::new(Notify::new());
+        let task = tokio::spawn(looking(end.clone()));
+        Self { end, task }
+    }
+
     /// Ends it and closes its connection.
     pub(crate) async fn end(mut self) {
         self.end.notify_one();
@@ -112,50 +145,33 @@ impl Looking {
     }
 }
 
-impl Drop for Looking {
+impl Drop for Looker {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn look(inner: &Inner, connection: &mut SqliteConnection, clock: &Clock) {
-    let mut seen = 0;
+async fn look(inner: &Inner, every: LookEvery, changes: &mut impl Changes) {
+    let mut pause = every.least;
     loop {
         while inner.waiting.load(Ordering::SeqCst) == 0 {
             inner.somebody_waits.notified().await;
+            pause = every.least;
         }
-        match version(connection).await {
-            Ok(version) if version != seen => {
-                seen = version;
-                inner.any.send_modify(|count| *count += 1);
-                let now = clock.now().as_microsecond();
-                if is_anything_ready(connection, now).await.unwrap_or(true) {
+        match changes.look().await {
+            Ok((any, ready)) => {
+                if any {
+                    inner.any.send_modify(|count| *count += 1);
+                }
+                if ready {
                     inner.ready.send_modify(|count| *count += 1);
+                    pause = every.least;
                 }
             }
-            Ok(_) => {}
             // Not seeing changes is not fatal: waits end by their timeouts.
             Err(error) => tracing::debug!(%error, "cannot look for changes"),
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(every.most);
     }
-}
-
-/// SQLite's own count of changes by other connections.
-async fn version(connection: &mut SqliteConnection) -> Result<i64> {
-    let row = sqlx::query("PRAGMA data_version")
-        .fetch_one(connection)
-        .await
-        .map_err(from_sqlx)?;
-    row.try_get(0).map_err(from_sqlx)
-}
-
-async fn is_anything_ready(connection: &mut SqliteConnection, now: i64) -> Result<bool> {
-    let query = "SELECT EXISTS (SELECT 1 FROM ready) OR EXISTS (SELECT 1 FROM scheduled WHERE due <= ?)";
-    let row = sqlx::query(query)
-        .bind(now)
-        .fetch_one(connection)
-        .await
-        .map_err(from_sqlx)?;
-    row.try_get(0).map_err(from_sqlx)
 }

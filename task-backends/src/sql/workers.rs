@@ -1,17 +1,17 @@
 //! Who works: joining, staying alive, leaving.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::Row as _;
-use sqlx::sqlite::SqlitePool;
-use task_core::{Error, ErrorKind, Renewal, Result, TaskId, WorkerInfo, WorkerKey, WorkerRecord};
+use task_core::{Error, ErrorKind, Renewal, Result, WorkerInfo, WorkerKey, WorkerRecord};
 
-use super::error::{corrupt, from_sqlx};
+use super::engine::Engine;
+use super::error::corrupt;
 use super::listed;
 use super::record::timestamp;
-use super::writer::{Transaction, Work};
+use super::transaction::{Reader, Transaction, Work};
 
 /// The longest name of a worker, in bytes.
 const MAX_ID_BYTES: usize = 64;
@@ -38,15 +38,12 @@ impl Work for JoinWork {
         let now = transaction.now();
         let living = transaction
             .fetch(
-                "SELECT host, pid FROM worker WHERE id = ? AND ended_at IS NULL AND lease_until >= ?",
+                "SELECT host, pid FROM @worker WHERE id = ? AND ended_at IS NULL AND lease_until >= ?",
                 [worker.id.as_str().into(), now.into()],
             )
             .await?;
         if let Some(row) = living.first() {
-            let (host, pid): (String, u32) = (
-                row.try_get("host").map_err(from_sqlx)?,
-                row.try_get("pid").map_err(from_sqlx)?,
-            );
+            let (host, pid) = (row.text("host")?, row.int("pid")?);
             return Err(Error::new(
                 ErrorKind::State,
                 format!("a worker `{}` is alive already", worker.id),
@@ -56,26 +53,32 @@ impl Work for JoinWork {
         }
         // A namesake whose lease ran out is given up here; its tasks wait for a rescuer.
         transaction.run(
-            "UPDATE worker SET ended_at = ? WHERE id = ? AND ended_at IS NULL",
+            "UPDATE @worker SET ended_at = ? WHERE id = ? AND ended_at IS NULL",
             [now.into(), worker.id.as_str().into()],
+        );
+        transaction.run(
+            "INSERT INTO @worker (id, host, pid, queues, concurrency, started_at, lease_until, ended_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            [
+                worker.id.as_str().into(),
+                worker.host.as_str().into(),
+                worker.pid.into(),
+                worker.queues.as_str().into(),
+                i64::try_from(worker.concurrency).unwrap_or(i64::MAX).into(),
+                now.into(),
+                now.saturating_add(microseconds(worker.lease)).into(),
+            ],
         );
         let rows = transaction
             .fetch(
-                "INSERT INTO worker (id, host, pid, queues, concurrency, started_at, lease_until, ended_at) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, NULL) RETURNING key",
-                [
-                    worker.id.as_str().into(),
-                    worker.host.as_str().into(),
-                    worker.pid.into(),
-                    worker.queues.as_str().into(),
-                    i64::try_from(worker.concurrency).unwrap_or(i64::MAX).into(),
-                    now.into(),
-                    now.saturating_add(microseconds(worker.lease)).into(),
-                ],
+                "SELECT \"key\" FROM @worker WHERE id = ? AND ended_at IS NULL",
+                [worker.id.as_str().into()],
             )
             .await?;
-        let row = rows.first().ok_or_else(|| corrupt("RETURNING returned no row"))?;
-        Ok(WorkerKey(row.try_get(0).map_err(from_sqlx)?))
+        let row = rows
+            .last()
+            .ok_or_else(|| corrupt("a worker that was just written is not there"))?;
+        Ok(WorkerKey(row.int("key")?))
     }
 }
 
@@ -93,17 +96,17 @@ impl Work for RenewWork {
         // A lease that has run out but was not taken yet may still be renewed: nobody
         // else has the tasks.
         let renewed = transaction
-            .fetch(
-                "UPDATE worker SET lease_until = ? WHERE key = ? AND ended_at IS NULL RETURNING key",
+            .write(
+                "UPDATE @worker SET lease_until = ? WHERE \"key\" = ? AND ended_at IS NULL",
                 [until.into(), self.worker.0.into()],
             )
             .await?;
-        if renewed.is_empty() {
+        if renewed == 0 {
             return Ok(Renewal::Lost);
         }
         let wanted = transaction
             .fetch(
-                "SELECT t.seq, t.id FROM cancellation c JOIN task t ON t.seq = c.seq ORDER BY c.seq",
+                "SELECT t.seq, t.id FROM @cancellation c JOIN @task t ON t.seq = c.seq ORDER BY c.seq",
                 [],
             )
             .await?;
@@ -111,24 +114,25 @@ impl Work for RenewWork {
         if !wanted.is_empty() {
             let mut own = BTreeSet::new();
             for row in transaction
-                .fetch("SELECT tasks FROM claim WHERE worker = ?", [self.worker.0.into()])
+                .fetch(
+                    "SELECT tasks FROM @claim WHERE worker = ?",
+                    [self.worker.0.into()],
+                )
                 .await?
             {
-                own.extend(
-                    listed::read(row.try_get(0).map_err(from_sqlx)?)?
-                        .iter()
-                        .map(|task| task.seq),
-                );
+                own.extend(listed::read(&row.text("tasks")?)?.iter().map(|task| task.seq));
             }
             for row in wanted {
-                let id: &[u8] = row.try_get("id").map_err(from_sqlx)?;
-                let id = TaskId::from_bytes(id).ok_or_else(|| corrupt("a task id that is not 16 bytes"))?;
-                if own.contains(&row.try_get::<i64, _>("seq").map_err(from_sqlx)?) {
-                    canceled.push(id);
+                if own.contains(&row.int("seq")?) {
+                    canceled.push(row.id("id")?);
                 }
             }
         }
         Ok(Renewal::Renewed { canceled })
+    }
+
+    fn is_sociable(&self) -> bool {
+        true
     }
 }
 
@@ -141,7 +145,7 @@ impl Work for LeaveWork {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         let now = transaction.now();
         transaction.run(
-            "UPDATE worker SET ended_at = ? WHERE key = ? AND ended_at IS NULL",
+            "UPDATE @worker SET ended_at = ? WHERE \"key\" = ? AND ended_at IS NULL",
             [now.into(), self.0.0.into()],
         );
         Ok(())
@@ -149,26 +153,27 @@ impl Work for LeaveWork {
 }
 
 /// The workers that have joined and neither left nor been given up.
-pub(crate) async fn workers(readers: &SqlitePool) -> Result<Vec<WorkerRecord>> {
-    let query = "SELECT id, host, pid, queues, concurrency, started_at, lease_until, \
-             coalesce((SELECT sum(remaining) FROM claim WHERE worker = key), 0) AS claimed \
-         FROM worker WHERE ended_at IS NULL ORDER BY started_at, key";
-    let rows = sqlx::query(query).fetch_all(readers).await.map_err(from_sqlx)?;
+pub(crate) async fn workers(engine: &Arc<dyn Engine>) -> Result<Vec<WorkerRecord>> {
+    let claimed = "SELECT worker, remaining FROM @claim";
+    let query = "SELECT \"key\", id, host, pid, queues, concurrency, started_at, lease_until \
+         FROM @worker WHERE ended_at IS NULL ORDER BY started_at, \"key\"";
+    let mut reader = Reader::begin(engine).await?;
+    let mut remaining: BTreeMap<i64, u64> = BTreeMap::new();
+    for row in reader.fetch(claimed, []).await? {
+        *remaining.entry(row.int("worker")?).or_default() += row.number::<u64>("remaining").unwrap_or(0);
+    }
+    let rows = reader.fetch(query, []).await?;
     let mut workers = Vec::with_capacity(rows.len());
     for row in rows {
-        let (concurrency, claimed): (i64, i64) = (
-            row.try_get("concurrency").map_err(from_sqlx)?,
-            row.try_get("claimed").map_err(from_sqlx)?,
-        );
         workers.push(WorkerRecord {
-            id: row.try_get("id").map_err(from_sqlx)?,
-            host: row.try_get("host").map_err(from_sqlx)?,
-            pid: row.try_get("pid").map_err(from_sqlx)?,
-            queues: row.try_get("queues").map_err(from_sqlx)?,
-            concurrency: usize::try_from(concurrency).unwrap_or(0),
-            started_at: timestamp(row.try_get("started_at").map_err(from_sqlx)?)?,
-            lease_until: timestamp(row.try_get("lease_until").map_err(from_sqlx)?)?,
-            claimed: u64::try_from(claimed).unwrap_or(0),
+            id: row.text("id")?.to_string(),
+            host: row.text("host")?.to_string(),
+            pid: row.number("pid")?,
+            queues: row.text("queues")?.to_string(),
+            concurrency: row.number("concurrency")?,
+            started_at: timestamp(row.int("started_at")?)?,
+            lease_until: timestamp(row.int("lease_until")?)?,
+            claimed: remaining.get(&row.int("key")?).copied().unwrap_or(0),
         });
     }
     Ok(workers)

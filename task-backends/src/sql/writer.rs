@@ -1,23 +1,24 @@
-//! The one place of a process that writes: a thread that owns the writing connection and
-//! gives everything that waits for it one transaction, and so one commit.
+//! The places of a process that write: threads that own a connection each and give
+//! everything that waits for it one transaction, and so one commit.
 //!
 //! Callers that come while a commit is under way share the next one. Each is answered
 //! when its work is durable. When a shared transaction fails, its parts are tried one by
 //! one, so that each caller gets its own error and nobody another's.
+//!
+//! An embedded store has one such place. A server has two, because its transactions run at
+//! the same time: one for enqueueing, one for everything else.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, SqliteConnection};
-use task_core::{Clock, Error, ErrorKind, NewTask, Result, TaskRecord, Timestamp};
+use task_core::{Error, ErrorKind, NewTask, Result, TaskRecord, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::engine::{Engine, Link};
 use super::enqueue::NewRows;
-use super::lanes::{FreshLanes, Lanes};
-use super::open::Opener;
-use super::script::{Rows, Script, Value};
+use super::lanes::Lanes;
+use super::transaction::{Transaction, Work};
 use super::watch::Watch;
 
 /// How many pieces of work may wait before callers have to wait to hand theirs in.
@@ -34,92 +35,14 @@ const GROUP_WORKS: usize = 64;
 const BUSY_TRIES: u32 = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
-/// A transaction under construction: statements are collected and sent together.
-pub(crate) struct Transaction<'c> {
-    connection: &'c mut SqliteConnection,
-    script: Script,
-    now: i64,
-    pub(crate) lanes: FreshLanes,
-    /// Set by work that leaves something to claim.
-    pub(crate) made_ready: bool,
-}
-
-impl<'c> Transaction<'c> {
-    /// A transaction that somebody else began and will commit.
-    pub(crate) fn joined(connection: &'c mut SqliteConnection, now: i64, lanes: Arc<Lanes>) -> Self {
-        Self {
-            connection,
-            script: Script::default(),
-            now,
-            lanes: FreshLanes::new(lanes),
-            made_ready: false,
-        }
-    }
-
-    fn begun(connection: &'c mut SqliteConnection, now: i64, lanes: Arc<Lanes>) -> Self {
-        let mut transaction = Self::joined(connection, now, lanes);
-        // Immediate: a transaction that reads first and writes later could not wait for
-        // another writer, it would fail at once.
-        transaction.script.push("BEGIN IMMEDIATE", []);
-        transaction
-    }
-
-    /// The store's time, one for the whole transaction: microseconds since 1970.
-    pub(crate) fn now(&self) -> i64 {
-        self.now
-    }
-
-    /// Adds a statement whose answer does not matter.
-    pub(crate) fn run(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
-        self.script.push(sql, values);
-    }
-
-    /// Sends what was collected and this query; returns its rows, behind those of any query
-    /// that was collected.
-    pub(crate) async fn fetch(
-        &mut self,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<SqliteRow>> {
-        self.script.push(sql, values);
-        self.script.send(self.connection).await
-    }
-
-    /// Inserts rows that were made into statements before.
-    pub(crate) async fn insert(&mut self, rows: Rows) -> Result<()> {
-        rows.send(&mut self.script, self.connection).await
-    }
-
-    /// Sends what was collected, without committing.
-    pub(crate) async fn send(&mut self) -> Result<()> {
-        self.script.send(self.connection).await.map(drop)
-    }
-
-    async fn commit(&mut self) -> Result<()> {
-        self.script.push("COMMIT", []);
-        self.send().await
-    }
-
-    async fn roll_back(&mut self) {
-        self.script = Script::default();
-        self.script.push("ROLLBACK", []);
-        // Fails when the transaction did not begin or has ended by its own error: fine.
-        let _ = self.send().await;
-    }
-}
-
-/// A piece of work inside a transaction. It may be run again after a roll-back.
-#[async_trait]
-pub(crate) trait Work: Send + Sync {
-    type Answer: Send;
-
-    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Self::Answer>;
-}
+/// How long a server may take for one transaction; then its connection is given up.
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(30);
 
 /// A piece of work with the one who waits for it, whatever its answer.
 #[async_trait]
 trait Pending: Send {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()>;
+    fn is_sociable(&self) -> bool;
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
 
@@ -136,8 +59,19 @@ impl<W: Work> Pending for Waiting<W> {
         Ok(())
     }
 
+    fn is_sociable(&self) -> bool {
+        self.work.is_sociable()
+    }
+
     fn answer(self: Box<Self>, outcome: Result<()>) {
-        let Self { answer, reply, .. } = *self;
+        let Self {
+            mut work,
+            answer,
+            reply,
+        } = *self;
+        if outcome.is_ok() {
+            work.settled();
+        }
         let answer = outcome.and_then(|()| {
             answer.ok_or_else(|| Error::new(ErrorKind::Backend, "the writer committed work it did not run"))
         });
@@ -158,10 +92,11 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// Hands work to the writing thread. Cheap to clone.
+/// Hands work to the writing threads. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    messages: mpsc::Sender<Message>,
+    enqueues: mpsc::Sender<Message>,
+    works: mpsc::Sender<Message>,
 }
 
 fn no_thread(error: std::io::Error) -> Error {
@@ -173,36 +108,21 @@ fn closed() -> Error {
 }
 
 impl Writer {
-    /// Starts the writing thread on this connection.
+    /// Starts the writing threads; the first one takes this connection.
     pub(crate) fn start(
-        connection: SqliteConnection,
-        opener: Opener,
-        lanes: Arc<Lanes>,
-        watch: Watch,
-        clock: Clock,
+        link: Option<Box<dyn Link>>,
+        engine: &Arc<dyn Engine>,
+        lanes: &Arc<Lanes>,
+        watch: &Watch,
     ) -> Result<Self> {
-        let (messages, inbox) = mpsc::channel(QUEUE_LENGTH);
-        let next = None;
-        let writing = Loop {
-            connection,
-            opener,
-            lanes,
-            watch,
-            clock,
-            inbox,
-            next,
+        let start = |link, name| Loop::start(link, engine.clone(), lanes.clone(), watch.clone(), name);
+        let works = start(link, "task-writer")?;
+        let enqueues = if engine.is_server() {
+            start(None, "task-enqueuer")?
+        } else {
+            works.clone()
         };
-        // On a thread of its own: between two statements it would otherwise stand in line
-        // behind whatever tasks the program runs, with the store's lock in its hand.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(no_thread)?;
-        std::thread::Builder::new()
-            .name("task-writer".to_owned())
-            .spawn(move || runtime.block_on(writing.run()))
-            .map_err(no_thread)?;
-        Ok(Self { messages })
+        Ok(Self { enqueues, works })
     }
 
     /// Runs a piece of work in a transaction and returns its answer once it is durable.
@@ -213,7 +133,7 @@ impl Writer {
             answer: None,
             reply,
         });
-        self.messages
+        self.works
             .send(Message::Work(pending))
             .await
             .map_err(|_| closed())?;
@@ -223,18 +143,20 @@ impl Writer {
     /// Stores tasks, in one transaction with whoever else enqueues now.
     pub(crate) async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
         let (reply, answer) = oneshot::channel();
-        self.messages
+        self.enqueues
             .send(Message::Enqueue(Enqueue { tasks, reply }))
             .await
             .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
-    /// Finishes what was handed in before and closes the connection.
+    /// Finishes what was handed in before and closes the connections.
     pub(crate) async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.messages.send(Message::Close(done)).await.is_ok() {
-            let _ = closed.await;
+        for messages in [&self.enqueues, &self.works] {
+            let (done, closed) = oneshot::channel();
+            if messages.send(Message::Close(done)).await.is_ok() {
+                let _ = closed.await;
+            }
         }
     }
 }
@@ -253,35 +175,61 @@ impl Group {
 }
 
 struct Loop {
-    connection: SqliteConnection,
-    opener: Opener,
+    /// Nothing until it is needed, and after it broke.
+    link: Option<Box<dyn Link>>,
+    engine: Arc<dyn Engine>,
     lanes: Arc<Lanes>,
     watch: Watch,
-    clock: Clock,
     inbox: mpsc::Receiver<Message>,
     /// A message that did not fit into the last group.
     next: Option<Message>,
 }
 
 impl Loop {
+    /// Starts a writing thread and returns where to send it messages.
+    fn start(
+        link: Option<Box<dyn Link>>,
+        engine: Arc<dyn Engine>,
+        lanes: Arc<Lanes>,
+        watch: Watch,
+        name: &str,
+    ) -> Result<mpsc::Sender<Message>> {
+        let (messages, inbox) = mpsc::channel(QUEUE_LENGTH);
+        let writing = Self {
+            link,
+            engine,
+            lanes,
+            watch,
+            inbox,
+            next: None,
+        };
+        // On a thread of its own: between two statements it would otherwise stand in line
+        // behind whatever tasks the program runs, with the store's locks in its hand.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(no_thread)?;
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || runtime.block_on(writing.run()))
+            .map_err(no_thread)?;
+        Ok(messages)
+    }
+
     async fn run(mut self) {
         loop {
             let (group, close) = self.gather().await;
             if group.len() > 0 {
                 self.settle(group).await;
             }
-            match close {
-                Some(Some(done)) => {
-                    let _ = self.connection.close().await;
-                    let _ = done.send(());
-                    return;
-                }
-                Some(None) => {
-                    let _ = self.connection.close().await;
-                    return;
-                }
-                None => {}
+            let Some(close) = close else { continue };
+            if let Some(link) = self.link.take() {
+                link.close().await;
             }
+            if let Some(done) = close {
+                let _ = done.send(());
+            }
+            return;
         }
     }
 
@@ -307,7 +255,17 @@ impl Loop {
                     tasks += enqueue.tasks.len();
                     group.enqueues.push(enqueue);
                 }
-                Message::Work(work) => group.works.push(work),
+                Message::Work(work) => {
+                    let is_sociable = work.is_sociable() || !self.engine.is_server();
+                    if !is_sociable && group.len() > 0 {
+                        self.next = Some(Message::Work(work));
+                        break;
+                    }
+                    group.works.push(work);
+                    if !is_sociable {
+                        break;
+                    }
+                }
                 Message::Close(done) => return (group, Some(Some(done))),
             }
             if group.works.len() >= GROUP_WORKS {
@@ -323,7 +281,8 @@ impl Loop {
         let Err(error) = self.attempt(&mut group).await else {
             return;
         };
-        if group.len() == 1 {
+        // A store that is away or busy is so for each part, too.
+        if group.len() == 1 || error.is_retryable() {
             return answer_all(group, &error);
         }
         tracing::debug!(%error, parts = group.len(), "a shared transaction failed, trying its parts");
@@ -347,58 +306,120 @@ impl Loop {
         }
     }
 
-    /// One transaction, tried again while another process holds the lock. On success
+    /// One transaction, tried again while another process is in the way. On success
     /// everybody has been answered and the group is empty.
     async fn attempt(&mut self, group: &mut Group) -> Result<()> {
         let mut tries = 1;
         loop {
-            match self.transact(group).await {
-                Err(error) if error.is_retryable() && tries < BUSY_TRIES => {
-                    tokio::time::sleep(BUSY_PAUSE * tries).await;
-                    tries += 1;
-                    if self.connection.ping().await.is_err() {
-                        // Its thread died: a new one.
-                        self.connection = self.opener.connect(false).await?;
-                    }
-                }
-                outcome => return outcome,
+            let error = match self.transact_in_time(group, tries > 1).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let is_broken = match &mut self.link {
+                Some(link) => error.is_retryable() && !link.is_alive().await,
+                None => true,
+            };
+            if is_broken {
+                // Its thread died, or the server went away: a new one.
+                self.link = None;
             }
+            if !error.is_retryable() || tries == BUSY_TRIES {
+                return Err(error);
+            }
+            tokio::time::sleep(jittered(BUSY_PAUSE * tries)).await;
+            tries += 1;
         }
     }
 
-    async fn transact(&mut self, group: &mut Group) -> Result<()> {
-        let now = self.clock.now().as_microsecond();
-        let mut transaction = Transaction::begun(&mut self.connection, now, self.lanes.clone());
-        let outcome = fill(&mut transaction, group).await;
-        match outcome {
-            Ok(enqueued_at) => {
-                transaction.lanes.keep();
-                self.watch.committed(transaction.made_ready);
-                for Enqueue { tasks, reply } in group.enqueues.drain(..) {
-                    let records = tasks.into_iter().map(|task| task.accepted(enqueued_at)).collect();
-                    let _ = reply.send(Ok(records));
-                }
-                for work in group.works.drain(..) {
-                    work.answer(Ok(()));
-                }
-                Ok(())
+    async fn transact_in_time(&mut self, group: &mut Group, is_again: bool) -> Result<()> {
+        if !self.engine.is_server() {
+            return self.transact(group, is_again).await;
+        }
+        let transacting = tokio::time::timeout(LONGEST_TRANSACTION, self.transact(group, is_again));
+        if let Ok(outcome) = transacting.await {
+            return outcome;
+        }
+        // Whatever state it is in now, it is not ours any more.
+        self.link = None;
+        let message = format!(
+            "the store did not answer within {} seconds",
+            LONGEST_TRANSACTION.as_secs()
+        );
+        Err(Error::new(ErrorKind::Unavailable, message).hint("is the way to it cut, or is it overloaded?"))
+    }
+
+    async fn transact(&mut self, group: &mut Group, is_again: bool) -> Result<()> {
+        let link = match &mut self.link {
+            Some(link) => link,
+            none => none.insert(self.engine.connect().await?),
+        };
+        let group_of_one_statement = group.works.is_empty() && self.engine.enqueues_in_one_statement();
+        let mut is_lost = false;
+        let outcome = async {
+            let rows = NewRows::new(group.enqueues.iter().flat_map(|one| &one.tasks))?;
+            if group_of_one_statement && !is_again && rows.has_lanes(&self.lanes) {
+                let mut alone = Transaction::joined(&mut **link, self.engine.clone(), 0, self.lanes.clone());
+                return Ok((rows.store(&mut alone).await?, alone));
             }
-            Err(error) => {
-                transaction.roll_back().await;
-                Err(error)
+            let mut transaction =
+                Transaction::begin(&mut **link, self.engine.clone(), self.lanes.clone()).await?;
+            match fill(&mut transaction, rows, group, is_again).await {
+                Ok(accepted_at) => Ok((accepted_at, transaction)),
+                Err(error) => {
+                    is_lost = !transaction.roll_back().await && self.engine.is_server();
+                    Err(error)
+                }
             }
         }
+        .await;
+        let (accepted_at, made_ready) = match outcome {
+            Ok((accepted_at, mut transaction)) => {
+                transaction.lanes.keep();
+                (accepted_at, transaction.made_ready)
+            }
+            Err(error) => {
+                if is_lost {
+                    self.link = None;
+                }
+                return Err(error);
+            }
+        };
+        self.watch.committed(made_ready);
+        self.engine.tell(made_ready);
+        for Enqueue { tasks, reply } in group.enqueues.drain(..) {
+            let records = tasks.into_iter().map(|task| task.accepted(accepted_at)).collect();
+            let _ = reply.send(Ok(records));
+        }
+        for work in group.works.drain(..) {
+            work.answer(Ok(()));
+        }
+        Ok(())
     }
+}
+
+/// Half of a pause to all of it, so that two that were in each other's way part.
+fn jittered(pause: Duration) -> Duration {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ());
+    pause / 2 + pause.mul_f64((random % 1000) as f64 / 2000.0)
 }
 
 /// Puts everything of a group into the transaction and commits it; returns when the
 /// enqueued tasks were accepted.
-async fn fill(transaction: &mut Transaction<'_>, group: &mut Group) -> Result<Timestamp> {
-    let rows = NewRows::new(
-        group.enqueues.iter().flat_map(|one| &one.tasks),
-        transaction.now(),
-    )?;
-    let accepted_at = rows.store(transaction).await?;
+async fn fill(
+    transaction: &mut Transaction<'_>,
+    rows: NewRows,
+    group: &mut Group,
+    is_again: bool,
+) -> Result<Timestamp> {
+    let stored = if is_again {
+        rows.accepted_before(transaction).await?
+    } else {
+        None
+    };
+    let accepted_at = match stored {
+        Some(accepted_at) => accepted_at,
+        None => rows.store(transaction).await?,
+    };
     for work in &mut group.works {
         work.run(transaction).await?;
     }

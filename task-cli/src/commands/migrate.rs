@@ -1,10 +1,8 @@
 //! `migrate`: bring the stored data to the schema version of this program.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use task_backends::{Migration, SqliteBackend, sqlite_options};
-use task_core::{BackendSettings, Result, Settings, TaskBackend as _};
+use task_backends::{Migration, pending_migrations};
+use task_core::{BackendSettings, Result, Settings};
 
 use super::{Session, count_of};
 use crate::args::MigrateArgs;
@@ -27,10 +25,8 @@ pub(super) async fn migrate(args: &MigrateArgs, session: &Session<'_>) -> Result
         return none(alias, kind, output);
     };
     if !args.dry_run && !plan.steps.is_empty() {
-        SqliteBackend::open(sqlite_options(settings)?)
-            .await?
-            .close()
-            .await;
+        let opened = connect::open(alias, settings, session).await?;
+        opened.backend().close().await;
     }
     plan.print(args.dry_run, output)
 }
@@ -38,6 +34,8 @@ pub(super) async fn migrate(args: &MigrateArgs, session: &Session<'_>) -> Result
 /// The steps that one backend needs.
 pub(super) struct Plan<'a> {
     alias: &'a str,
+    kind: String,
+    /// Where it is: a file, or a database.
     file: String,
     /// The version it has now.
     pub(super) from: i64,
@@ -48,17 +46,15 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Looks without changing anything; `None` for a backend that keeps nothing.
     pub(super) async fn of(alias: &'a str, settings: &BackendSettings) -> Result<Option<Self>> {
-        if settings.backend != "sqlite" {
+        let Some(pending) = pending_migrations(settings).await? else {
             return Ok(None);
-        }
-        let options = sqlite_options(settings)?;
-        let (from, steps) = SqliteBackend::pending_migrations(&options).await?;
-        let file = file(settings);
+        };
         Ok(Some(Self {
             alias,
-            file,
-            from,
-            steps,
+            kind: settings.backend.clone(),
+            file: pending.place,
+            from: pending.version,
+            steps: pending.steps,
         }))
     }
 
@@ -70,6 +66,7 @@ impl<'a> Plan<'a> {
     fn print(&self, dry_run: bool, output: Output) -> Result<Exit, Trouble> {
         let Self {
             alias,
+            kind,
             file,
             from,
             steps,
@@ -80,7 +77,7 @@ impl<'a> Plan<'a> {
                 .map(|step| json!({ "version": step.version, "name": step.name, "sql": step.sql }))
                 .collect();
             output.json(&json!({
-                "backend": alias, "kind": "sqlite", "file": file, "from": from, "to": self.to(),
+                "backend": alias, "kind": kind, "file": file, "from": from, "to": self.to(),
                 "steps": steps, "dry_run": dry_run,
             }))?;
         } else if steps.is_empty() {
@@ -109,14 +106,6 @@ impl<'a> Plan<'a> {
         }
         Ok(Exit::Done)
     }
-}
-
-/// The file that a URL names, as the settings see it.
-fn file(settings: &BackendSettings) -> String {
-    let url = settings.url.as_deref().unwrap_or_default();
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = path.strip_prefix("//").unwrap_or(path);
-    settings.folder.join(Path::new(path)).display().to_string()
 }
 
 fn none(alias: &str, kind: &str, output: Output) -> Result<Exit, Trouble> {

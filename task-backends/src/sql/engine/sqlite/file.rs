@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use task_core::{Clock, Error, ErrorKind, Result};
 use tempfile::TempDir;
 
-use super::error::from_sqlx;
+use crate::sql::error::from_sqlx;
 
 /// How long SQLite itself waits for another process's write transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +42,7 @@ pub struct SqliteOptions {
     pub(crate) clock: Clock,
     pub(crate) create: bool,
     /// The folder of the file, when it goes with the last who uses it.
+    #[expect(dead_code, reason = "it is there to be dropped")]
     pub(crate) folder: Option<Arc<TempDir>>,
 }
 
@@ -231,8 +232,8 @@ impl Opener {
             .map_err(|error| self.place(from_sqlx(error)))
     }
 
-    /// A pool of connections that only read.
-    pub(crate) async fn readers(&self) -> Result<SqlitePool> {
+    /// A pool of connections that only read; none is made before it is needed.
+    pub(crate) fn readers(&self) -> SqlitePool {
         let options = self
             .options
             .clone()
@@ -242,9 +243,7 @@ impl Opener {
             .max_connections(READERS)
             .min_connections(0)
             .acquire_timeout(Duration::from_secs(30))
-            .connect_with(options)
-            .await
-            .map_err(|error| self.place(from_sqlx(error)))
+            .connect_lazy_with(options)
     }
 }
 

@@ -1,0 +1,120 @@
+//! Enqueueing inside a transaction of the application's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conformance::played_worker::PlayedWorker;
+use conformance::tasks::echo;
+use sqlx::Connection as _;
+use task_backends::{DummyBackend, EnqueueIn as _, SqliteBackend, SqliteOptions};
+use task_core::{Backends, ErrorKind, TaskBackend, TaskStatus, Wake, queue, run_after};
+
+use super::{PATIENCE, Place};
+
+#[tokio::test]
+async fn a_task_in_a_transaction_commits_with_the_applications_own_data() {
+    let place = Place::new().await;
+    let backends = Backends::single(Arc::new(place.opened().await));
+    let backend = backends.get("default").expect("the only one").backend();
+    let mut outside = place.outside().await;
+    outside.run("CREATE TABLE purchase (item VARCHAR(20))").await;
+    for commits in [false, true] {
+        let mut transaction = outside.0.begin().await.expect("a transaction");
+        sqlx::query("INSERT INTO purchase VALUES ('tea')")
+            .execute(&mut *transaction)
+            .await
+            .expect("the statement is right");
+        let call = echo::new("tea").using(queue("new in this transaction"));
+        let result = call
+            .enqueue_in_on(&mut transaction, &backends)
+            .await
+            .expect("accepted");
+        assert_eq!(result.status(), TaskStatus::Ready);
+        let later = echo::new("later").using(run_after(Duration::from_secs(3600)));
+        let later = later
+            .enqueue_in_on(&mut *transaction, &backends)
+            .await
+            .expect("accepted through the connection, too");
+        let early = backend.find(result.id()).await.expect("it can be read");
+        assert_eq!(early, None, "nobody sees it before the commit");
+        if commits {
+            transaction.commit().await.expect("committed");
+        } else {
+            transaction.rollback().await.expect("rolled back");
+        }
+        for stored in [&result, &later] {
+            let found = backend.find(stored.id()).await.expect("it can be read");
+            assert_eq!(found, commits.then(|| stored.record().clone()));
+        }
+        let bought = outside.number("SELECT count(*) FROM purchase").await;
+        assert_eq!(bought, i64::from(commits));
+    }
+    // After the roll-back the same queue and name work in the usual way, too.
+    let call = echo::new("x").using(queue("new in this transaction"));
+    call.enqueue_on(&backends).await.expect("accepted");
+    backends.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_in_a_transaction_wakes_a_worker_once_it_is_committed() {
+    let place = Place::new().await;
+    let backend: Arc<dyn TaskBackend> = Arc::new(place.opened().await);
+    let backends = Backends::single(backend.clone());
+    let worker = PlayedWorker::join(&backend, "w", PATIENCE).await;
+    let mut seen = worker.queue().wait(Wake::default(), Duration::ZERO).await;
+    let mut outside = place.outside().await;
+    let mut transaction = outside.0.begin().await.expect("a transaction");
+    let call = echo::new("x").enqueue_in_on(&mut transaction, &backends);
+    let id = call.await.expect("accepted").id();
+    assert!(worker.claim(10).await.is_empty(), "it is not committed");
+    transaction.commit().await.expect("committed");
+    let began = std::time::Instant::now();
+    loop {
+        seen = worker.queue().wait(seen, PATIENCE).await;
+        let claimed = worker.claim(10).await;
+        if let [task] = &claimed[..] {
+            assert_eq!(task.record.id, id);
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE / 2, "nobody woke it");
+    }
+    backend.close().await;
+}
+
+#[tokio::test]
+async fn a_new_queue_in_a_long_transaction_holds_up_nobody_else() {
+    let place = Place::new().await;
+    let backends = Backends::single(Arc::new(place.opened().await));
+    let mut outside = place.outside().await;
+    let mut transaction = outside.0.begin().await.expect("a transaction");
+    let call = || echo::new("x").using(queue("new"));
+    call()
+        .enqueue_in_on(&mut transaction, &backends)
+        .await
+        .expect("accepted");
+    tokio::time::timeout(PATIENCE / 2, call().enqueue_on(&backends))
+        .await
+        .expect("does not wait for the transaction")
+        .expect("accepted");
+    transaction.rollback().await.expect("rolled back");
+    backends.close().await;
+}
+
+#[tokio::test]
+async fn a_transaction_of_another_kind_of_backend_is_refused() {
+    let place = Place::new().await;
+    let mut outside = place.outside().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sqlite = SqliteBackend::open(SqliteOptions::new(folder.path().join("tasks.db")))
+        .await
+        .expect("the file can be opened");
+    let stores: [Arc<dyn TaskBackend>; 2] = [Arc::new(DummyBackend::new()), Arc::new(sqlite)];
+    for store in stores {
+        let backends = Backends::single(store);
+        let error = echo::new("x").enqueue_in_on(&mut outside.0, &backends).await;
+        let error = error.expect_err("it is not MySQL");
+        assert_eq!(error.kind(), ErrorKind::InvalidTask);
+        assert!(error.to_string().contains("MySQL"), "{error}");
+        backends.close().await;
+    }
+}
