@@ -67,7 +67,8 @@ pub(crate) async fn drain(tasks: usize) -> Outcome<f64> {
     let worker = start_worker("batch", &file)?;
     let output = worker.wait_with_output().await?;
     let took: f64 = String::from_utf8_lossy(&output.stdout).trim().parse()?;
-    let counts = task_core::TaskAdmin::counts(&*backend).await?;
+    let admin = task_core::TaskBackend::admin(&*backend).ok_or("it cannot be operated")?;
+    let counts = admin.counts().await?;
     let done = counts
         .iter()
         .find(|count| count.status == task_core::TaskStatus::Successful)
