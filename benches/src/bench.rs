@@ -3,7 +3,7 @@
 //!
 //! Every figure is measured several times, all kinds in turn (interleaved), and printed
 //! as the median with the smallest and largest value. `--quick` measures once with fewer
-//! tasks. `compile` measures what `#[task]` costs the compiler instead.
+//! tasks. `server URL` measures a PostgreSQL, MySQL or MariaDB server. `compile` measures what `#[task]` costs the compiler instead.
 
 mod compile;
 mod idle;
@@ -11,6 +11,7 @@ mod latency;
 mod ours;
 mod raw;
 mod report;
+mod server;
 
 use std::process::ExitCode;
 
@@ -55,9 +56,15 @@ fn main() -> ExitCode {
         // For a profiler: a file with tasks that wait, to be drained by `worker batch FILE`.
         ["fill", file, tasks] => ours::fill(file, tasks),
         ["compile"] => compile::run(),
+        ["server", url] => server::measure(url, Plan::FULL),
+        ["server", url, "--quick"] => server::measure(url, Plan::QUICK),
         [] => measure(Plan::FULL),
         ["--quick"] => measure(Plan::QUICK),
-        _ => Err(format!("usage: bench [--quick | compile], not `{}`", words.join(" ")).into()),
+        _ => Err(format!(
+            "usage: bench [--quick | compile | server URL [--quick]], not `{}`",
+            words.join(" ")
+        )
+        .into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -52,7 +52,17 @@ impl Report {
 
     /// Prints everything, with the shares of the raw limit.
     pub(crate) fn print(&self, plan: Plan) {
-        println!("\nSQLite (WAL, synchronous=NORMAL: survives the end of any process), results kept,");
+        self.print_for(
+            "SQLite (WAL, synchronous=NORMAL: survives the end of any process)",
+            plan,
+        );
+        self.print_share("enqueue_many", "raw enqueue, batches of 1000");
+        self.print_share("drain, one worker process", "raw drain, batches of 2000");
+    }
+
+    /// Prints everything that was measured on this store.
+    pub(crate) fn print_for(&self, store: &str, plan: Plan) {
+        println!("\n{store}, results kept,");
         println!(
             "{} no-op tasks of about 100 bytes, {} repeats interleaved, {} cores",
             plan.tasks,
@@ -73,8 +83,6 @@ impl Report {
                 self.median(what).unwrap_or(f64::NAN)
             );
         }
-        self.print_share("enqueue_many", "raw enqueue, batches of 1000");
-        self.print_share("drain, one worker process", "raw drain, batches of 2000");
     }
 
     fn print_share(&self, ours: &str, raw: &str) {

@@ -28,6 +28,8 @@ const FEW_LANES: usize = 16;
 pub(super) enum Source {
     /// From the front of this lane.
     OneLane(i64),
+    /// From the front of everything: each lane up to this one is this worker's.
+    Everything(i64),
     /// From the front of everything, what is in these lanes: nearly all of it.
     Front(Vec<i64>),
     /// From each of these lanes what comes up to this place; these were seen there.
@@ -140,13 +142,15 @@ async fn source(
     if let [lane] = own[..] {
         return Ok(Some(Source::OneLane(lane)));
     }
-    let is_front_ours = others.is_empty()
-        || own.len() > FEW_LANES && {
-            let rows = transaction.fetch(WAITING, [others.into()]).await?;
-            !rows.last().map_or(Ok(true), |row| row.flag("waiting"))?
-        };
-    if is_front_ours {
-        return Ok(Some(Source::Front(own)));
+    if others.is_empty() {
+        // A lane that was made since may be another worker's.
+        return Ok(own.last().map(|last| Source::Everything(*last)));
+    }
+    if own.len() > FEW_LANES {
+        let rows = transaction.fetch(WAITING, [others.into()]).await?;
+        if !rows.last().map_or(Ok(true), |row| row.flag("waiting"))? {
+            return Ok(Some(Source::Front(own)));
+        }
     }
     // Each lane shows more than its share; what comes behind everything that was shown of
     // a lane is not taken, since more of that lane may come before it.

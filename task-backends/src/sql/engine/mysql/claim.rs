@@ -22,6 +22,7 @@ const DUE: &str = "SELECT due, seq, lane, \"rank\", attempt, last_attempt FROM @
 const PICK: &str = "SELECT seq, lane, \"rank\", due, attempt, last_attempt FROM @ready ";
 const OF_ONE_LANE: &str = "FORCE INDEX (by_lane) WHERE lane = ? ORDER BY lane, \"rank\", due, seq LIMIT ?";
 const OF_THE_FRONT: &str = "FORCE INDEX (by_order) WHERE lane IN (?*) ORDER BY \"rank\", due, seq LIMIT ?";
+const OF_EVERYTHING: &str = "FORCE INDEX (by_order) WHERE lane <= ? ORDER BY \"rank\", due, seq LIMIT ?";
 const OF_LANES: &str = "WHERE seq IN (?*) ORDER BY \"rank\", due, seq LIMIT ?";
 
 const TASKS: &str = "SELECT seq, id, enqueued_at, arguments, policy, metadata FROM @task WHERE seq IN (?*)";
@@ -83,6 +84,7 @@ impl Taking for MysqlTaking {
     ) -> Result<Option<(i64, Vec<Row>)>> {
         let (from, what) = match source {
             Source::OneLane(lane) => (OF_ONE_LANE, lane.into()),
+            Source::Everything(last) => (OF_EVERYTHING, last.into()),
             Source::Front(lanes) => (OF_THE_FRONT, lanes.into()),
             Source::UpTo { seen, .. } => (OF_LANES, seen.into()),
         };

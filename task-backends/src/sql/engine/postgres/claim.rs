@@ -24,6 +24,8 @@ const OF_ONE_LANE: &str = "SELECT ctid AS place, lane, \"rank\", due, seq, attem
      WHERE lane = ? ORDER BY \"rank\", due, seq LIMIT ? FOR UPDATE SKIP LOCKED";
 const OF_THE_FRONT: &str = "SELECT ctid AS place, lane, \"rank\", due, seq, attempt, last_attempt FROM @ready \
      WHERE lane IN (?*) ORDER BY \"rank\", due, seq LIMIT ? FOR UPDATE SKIP LOCKED";
+const OF_EVERYTHING: &str = "SELECT ctid AS place, lane, \"rank\", due, seq, attempt, last_attempt FROM @ready \
+     WHERE lane <= ? ORDER BY \"rank\", due, seq LIMIT ? FOR UPDATE SKIP LOCKED";
 const OF_LANES: &str = "SELECT r.* FROM unnest(CAST(? AS bigint[])) AS l(lane) CROSS JOIN LATERAL ( \
          SELECT ctid AS place, lane, \"rank\", due, seq, attempt, last_attempt FROM @ready \
          WHERE lane = l.lane AND (\"rank\", due, seq) <= (?, ?, ?) \
@@ -80,6 +82,7 @@ impl Taking for PostgresTaking {
         let limit = Value::from(count(limit));
         let (pick, mut values) = match source {
             Source::OneLane(lane) => (OF_ONE_LANE, vec![lane.into(), limit]),
+            Source::Everything(last) => (OF_EVERYTHING, vec![last.into(), limit]),
             Source::Front(lanes) => (OF_THE_FRONT, vec![lanes.into(), limit]),
             Source::UpTo {
                 lanes,
