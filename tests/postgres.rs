@@ -18,6 +18,8 @@ mod opening;
 mod server;
 #[path = "postgres/transaction.rs"]
 mod transaction;
+#[path = "postgres/unheard.rs"]
+mod unheard;
 
 struct PostgresSchema;
 
