@@ -96,13 +96,12 @@ impl Work for GiveBackWork {
 pub(crate) async fn return_unheard(
     transaction: &mut Transaction<'_>,
     worker: i64,
-    claimed_at: &[i64],
+    batches: &[i64],
 ) -> Result<()> {
     let lock = transaction.engine().locking();
-    let query =
-        format!("SELECT id, tasks FROM @claim WHERE worker = ? AND claimed_at IN (?*) ORDER BY id{lock}");
+    let query = format!("SELECT id, tasks FROM @claim WHERE worker = ? AND id IN (?*) ORDER BY id{lock}");
     let rows = transaction
-        .fetch(&query, [worker.into(), claimed_at.to_vec().into()])
+        .fetch(&query, [worker.into(), batches.to_vec().into()])
         .await?;
     for row in rows {
         let id = row.int("id")?;

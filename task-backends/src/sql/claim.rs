@@ -92,7 +92,7 @@ pub(crate) fn next_due(row: &Row, now: i64) -> Result<Option<Duration>> {
 
 /// Claims of which nobody knows yet whether they were committed: the connection may break
 /// after the store heard of the commit and before we hear of it. Their tasks would belong to
-/// a living worker that does not know them.
+/// a living worker that does not know them. By worker and number of the claim.
 #[derive(Debug, Default)]
 pub(crate) struct Unsettled(Mutex<Vec<(i64, i64)>>);
 
@@ -100,17 +100,17 @@ impl Unsettled {
     fn of(&self, worker: i64) -> Vec<i64> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all.iter().filter(|(of, _)| *of == worker);
-        own.map(|(_, claimed_at)| *claimed_at).collect()
+        own.map(|(_, batch)| *batch).collect()
     }
 
-    fn add(&self, worker: i64, claimed_at: i64) {
+    fn add(&self, worker: i64, batch: i64) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((worker, claimed_at));
+        all.push((worker, batch));
     }
 
     fn forget(&self, worker: i64, settled: &[i64]) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(of, claimed_at)| *of != worker || !settled.contains(claimed_at));
+        all.retain(|(of, batch)| *of != worker || !settled.contains(batch));
     }
 }
 
@@ -144,8 +144,8 @@ impl Work for ClaimWork {
         }
         let taken = engine.claim(&self.request, transaction).await?;
         if engine.is_server() && !taken.is_empty() {
-            self.unsettled.add(worker, transaction.now());
-            self.settles.push(transaction.now());
+            self.unsettled.add(worker, taken.batch);
+            self.settles.push(taken.batch);
         }
         Ok(taken)
     }

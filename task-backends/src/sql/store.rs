@@ -20,6 +20,9 @@ use super::watch::{Looker, Watch};
 use super::writer::Writer;
 use super::{back, change, finish, list, record, rescue, workers};
 
+/// How long connections may take to close.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The pauses before each try to end a damaged task. After the last one it waits, claimed, until
 /// its worker ends.
 const PAUSES: [Duration; 4] = [
@@ -109,7 +112,8 @@ impl Store {
     }
 
     pub(crate) async fn find(&self, id: TaskId) -> Result<Option<TaskRecord>> {
-        record::find(&self.engine, id).await
+        let engine = self.engine.clone();
+        apart(async move { record::find(&engine, id).await }).await
     }
 
     pub(crate) async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
@@ -170,8 +174,20 @@ impl Store {
             looker.end().await;
         }
         self.writer.close().await;
-        self.engine.close().await;
+        if tokio::time::timeout(CLOSED_WITHIN, self.engine.close())
+            .await
+            .is_err()
+        {
+            tracing::debug!("connections that did not end in time are dropped");
+        }
     }
+}
+
+/// Reads apart from its caller: one that stops listening must not leave a connection of the
+/// pool in the middle of an answer.
+async fn apart<T: Send + 'static>(reading: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let ended = |error| Error::new(ErrorKind::Backend, "reading the store was ended").because(error);
+    tokio::spawn(reading).await.map_err(ended)?
 }
 
 fn tell(records: &[TaskRecord]) {
@@ -228,11 +244,13 @@ impl TaskQueue for Store {
 #[async_trait]
 impl TaskAdmin for Store {
     async fn list(&self, filter: &Filter, page: &Page) -> Result<TaskPage> {
-        list::list(&self.engine, filter, page).await
+        let (engine, filter, page) = (self.engine.clone(), filter.clone(), page.clone());
+        apart(async move { list::list(&engine, &filter, &page).await }).await
     }
 
     async fn counts(&self) -> Result<Vec<Count>> {
-        list::counts(&self.engine).await
+        let engine = self.engine.clone();
+        apart(async move { list::counts(&engine).await }).await
     }
 
     async fn retry(&self, id: TaskId) -> Result<TaskRecord> {
@@ -247,6 +265,7 @@ impl TaskAdmin for Store {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>> {
-        workers::workers(&self.engine).await
+        let engine = self.engine.clone();
+        apart(async move { workers::workers(&engine).await }).await
     }
 }

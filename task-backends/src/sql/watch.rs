@@ -78,10 +78,7 @@ impl Watch {
     pub(crate) fn poll(&self, every: LookEvery, mut changes: impl Changes + 'static) -> Looker {
         let inner = self.0.clone();
         Looker::start(|ended| async move {
-            tokio::select! {
-                () = look(&inner, every, &mut changes) => {}
-                () = ended.notified() => {}
-            }
+            look(&inner, every, &mut changes, &ended).await;
             Box::new(changes).close().await;
         })
     }
@@ -121,6 +118,9 @@ impl LookEvery {
     }
 }
 
+/// How long the last look may take.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The noticing of what other processes write. It goes on until it is ended or dropped.
 pub(crate) struct Looker {
     end: Arc<Notify>,
@@ -138,10 +138,10 @@ impl Looker {
         Self { end, task }
     }
 
-    /// Ends it and closes its connection.
+    /// Ends it and closes its connection; one that hangs is dropped after a while.
     pub(crate) async fn end(mut self) {
         self.end.notify_one();
-        let _ = (&mut self.task).await;
+        let _ = tokio::time::timeout(ENDED_WITHIN, &mut self.task).await;
     }
 }
 
@@ -151,12 +151,16 @@ impl Drop for Looker {
     }
 }
 
-async fn look(inner: &Inner, every: LookEvery, changes: &mut impl Changes) {
+/// Looks until it is ended, which it is between two looks: one that is dropped would leave its
+/// connection in the middle of an answer.
+async fn look(inner: &Inner, every: LookEvery, changes: &mut impl Changes, ended: &Notify) {
     let mut pause = every.least;
     loop {
         while inner.waiting.load(Ordering::SeqCst) == 0 {
-            inner.somebody_waits.notified().await;
-            pause = every.least;
+            tokio::select! {
+                () = inner.somebody_waits.notified() => pause = every.least,
+                () = ended.notified() => return,
+            }
         }
         match changes.look().await {
             Ok((any, ready)) => {
@@ -171,7 +175,9 @@ async fn look(inner: &Inner, every: LookEvery, changes: &mut impl Changes) {
             // Not seeing changes is not fatal: waits end by their timeouts.
             Err(error) => tracing::debug!(%error, "cannot look for changes"),
         }
-        tokio::time::sleep(pause).await;
+        if tokio::time::timeout(pause, ended.notified()).await.is_ok() {
+            return;
+        }
         pause = (pause * 5 / 4).min(every.most);
     }
 }
