@@ -49,11 +49,11 @@ const OUTSIDE: [&str; 6] = [
 ];
 
 /// The only crates that may depend on a foreign crate, so that replacing it changes one place. Tests and
-/// benches speak SQL themselves where they look behind a backend's back.
+/// benches speak SQL and Redis' commands themselves where they look behind a backend's back.
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["task-backends", "tests", "benches"]),
     ("libsqlite3-sys", &["task-backends", "tests", "benches"]),
-    ("redis", &["task-backends"]),
+    ("redis", &["task-backends", "tests", "benches"]),
     ("fred", &["task-backends"]),
     ("rustis", &["task-backends"]),
     ("deadpool-redis", &["task-backends"]),

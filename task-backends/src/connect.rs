@@ -1,7 +1,12 @@
 //! From settings to backends: the only place that turns names into constructors.
 
 use task_core::{BackendAlias, BackendKind, BackendKinds, BackendSettings, Backends, Result, Settings};
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis"
+))]
 use task_core::{Error, ErrorKind};
 
 use crate::{DummyBackend, ImmediateBackend};
@@ -22,6 +27,8 @@ pub fn kinds() -> Result<BackendKinds> {
     kinds.add(BackendKind::new("postgres", open_postgres))?;
     #[cfg(feature = "mysql")]
     kinds.add(BackendKind::new("mysql", open_mysql))?;
+    #[cfg(feature = "redis")]
+    kinds.add(BackendKind::new("redis", open_redis))?;
     kinds.add_registered()?;
     Ok(kinds)
 }
@@ -49,6 +56,11 @@ async fn open_postgres(_: &str, settings: &BackendSettings) -> Result<crate::Pos
 #[cfg(feature = "mysql")]
 async fn open_mysql(_: &str, settings: &BackendSettings) -> Result<crate::MysqlBackend> {
     crate::MysqlBackend::open(mysql_options(settings)?).await
+}
+
+#[cfg(feature = "redis")]
+async fn open_redis(_: &str, settings: &BackendSettings) -> Result<crate::RedisBackend> {
+    crate::RedisBackend::open(redis_options(settings)?).await
 }
 
 /// Loads the settings, opens every store and makes the backends those of the process.
@@ -197,4 +209,27 @@ pub fn mysql_options(settings: &BackendSettings) -> Result<crate::MysqlOptions> 
     settings.check_options(&[])?;
     let url = server_url(settings, "url = \"mysql://user:password@host:3306/database\"")?;
     crate::MysqlOptions::new(url).map_err(|error| error.at(settings.place.clone()))
+}
+
+/// What the settings of a Redis alias say.
+///
+/// # Errors
+/// [`ErrorKind::Settings`] for a missing or wrong `url`, a `prefix` that cannot be one, and an
+/// unknown option.
+#[cfg(feature = "redis")]
+pub fn redis_options(settings: &BackendSettings) -> Result<crate::RedisOptions> {
+    settings.check_options(&["prefix", "allow_eviction"])?;
+    let place = |error: Error| error.at(&*settings.place);
+    let url = settings.url.as_deref().ok_or_else(|| {
+        let error = Error::new(ErrorKind::Settings, "a Redis backend needs a `url`");
+        place(error).hint("url = \"redis://localhost:6379/0\"")
+    })?;
+    let mut options = crate::RedisOptions::from_url(url).map_err(place)?;
+    if let Some(prefix) = settings.option::<String>("prefix")? {
+        options = options.prefix(prefix).map_err(place)?;
+    }
+    if settings.option("allow_eviction")?.unwrap_or(false) {
+        options = options.allow_eviction();
+    }
+    Ok(options)
 }

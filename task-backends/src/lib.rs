@@ -7,6 +7,7 @@
 //! | `sqlite` | one machine: an embedded file, several processes | on disk |
 //! | `postgres` | many machines: PostgreSQL 13 and newer (feature `postgres`) | in its own schema |
 //! | `mysql` | many machines: MySQL 8.0, MariaDB 10.6 and newer (feature `mysql`) | in a database |
+//! | `redis` | several machines: a Redis or Valkey server, or a cluster | as its server does |
 //!
 //! An application calls [`init`] once; tests and programs with several stores build
 //! [`Backends`](task_core::Backends) with [`connect`] or from the backends themselves.
@@ -34,6 +35,8 @@ mod dummy;
 mod immediate;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod migrations;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
@@ -43,10 +46,14 @@ mod sql;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub mod transaction;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisBackend, RedisOptions};
 #[cfg(feature = "mysql")]
 pub use connect::mysql_options;
 #[cfg(feature = "postgres")]
 pub use connect::postgres_options;
+#[cfg(feature = "redis")]
+pub use connect::redis_options;
 #[cfg(feature = "sqlite")]
 pub use connect::sqlite_options;
 pub use connect::{connect, connect_one, connect_with, init, init_with, kinds};

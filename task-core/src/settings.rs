@@ -18,11 +18,11 @@ use read::{CONFIG_VARIABLE, Given, PREFIX, Tables, Value, add_environment, parse
 pub const KEYS: [(&str, &str); 7] = [
     (
         "backend",
-        "the kind of store: dummy, immediate, sqlite, postgres, mysql or one that a crate registers",
+        "the kind of store: dummy, immediate, sqlite, postgres, mysql, redis or one that a crate registers",
     ),
     (
         "url",
-        "where the store is: `sqlite://tasks.db`, from the folder of the settings file, or `postgres://..`, `mysql://..`",
+        "where the store is: `sqlite://tasks.db`, from the folder of the settings file, or `postgres://..`, `mysql://..`, `redis://..`",
     ),
     (
         "queues",
@@ -42,7 +42,7 @@ pub const KEYS: [(&str, &str); 7] = [
     ),
     (
         OPTIONS,
-        "a table of whatever else this kind of store asks for; postgres: schema, notify; the other built-in ones: nothing",
+        "a table of whatever else this kind of store asks for; postgres: schema, notify; redis: prefix, allow_eviction; the other built-in ones: nothing",
     ),
 ];
 

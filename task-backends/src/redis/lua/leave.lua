@@ -1,0 +1,3 @@
+-- Ends a worker's lease. On the home shard.
+--   ARGV: clock; worker
+end_worker(ARGV[2], now())
