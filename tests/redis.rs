@@ -2,6 +2,8 @@
 
 use conformance::{Fixture, Store, conformance};
 
+#[path = "redis/cut.rs"]
+mod cut;
 #[path = "redis/heals.rs"]
 mod heals;
 #[path = "redis/opening.rs"]

@@ -170,7 +170,7 @@ pub fn sqlite_options(settings: &BackendSettings) -> Result<crate::SqliteOptions
 }
 
 /// The URL that a server's alias must have.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
 fn server_url<'s>(settings: &'s BackendSettings, example: &'static str) -> Result<&'s str> {
     settings.url.as_deref().ok_or_else(|| {
         let message = format!("a {} backend needs a `url`", settings.backend);
@@ -220,10 +220,7 @@ pub fn mysql_options(settings: &BackendSettings) -> Result<crate::MysqlOptions> 
 pub fn redis_options(settings: &BackendSettings) -> Result<crate::RedisOptions> {
     settings.check_options(&["prefix", "allow_eviction"])?;
     let place = |error: Error| error.at(&*settings.place);
-    let url = settings.url.as_deref().ok_or_else(|| {
-        let error = Error::new(ErrorKind::Settings, "a Redis backend needs a `url`");
-        place(error).hint("url = \"redis://localhost:6379/0\"")
-    })?;
+    let url = server_url(settings, "url = \"redis://user:password@host:6379/0\"")?;
     let mut options = crate::RedisOptions::from_url(url).map_err(place)?;
     if let Some(prefix) = settings.option::<String>("prefix")? {
         options = options.prefix(prefix).map_err(place)?;

@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::server::Server;
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn open(server: &Server) -> Arc<dyn TaskBackend> {
     let options = RedisOptions::from_url(&server.url()).expect("an address");

@@ -2,7 +2,7 @@
 //! then taken where it is.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const NUMBERS: i64 = 1000;
 pub(crate) struct Claimer {
     link: Arc<Link>,
     /// The batch numbers that are ours.
-    numbers: tokio::sync::Mutex<RangeInclusive<i64>>,
+    numbers: tokio::sync::Mutex<Range<i64>>,
     /// Claims whose answer never came: whatever they took goes back before the next one.
     unanswered: Mutex<Vec<i64>>,
 }
@@ -79,8 +79,7 @@ impl Claimer {
     pub(crate) fn new(link: Arc<Link>) -> Self {
         Self {
             link,
-            // Empty: the first claim asks for some.
-            numbers: tokio::sync::Mutex::new(RangeInclusive::new(1, 0)),
+            numbers: tokio::sync::Mutex::new(0..0),
             unanswered: Mutex::new(Vec::new()),
         }
     }
@@ -141,7 +140,7 @@ impl Claimer {
         asked.number(NUMBERS);
         let answer = self.link.call(&scripts::NUMBERS, 0, Time::Server, &asked).await?;
         let last = number(answer)?;
-        *numbers = last - NUMBERS + 2..=last;
+        *numbers = last - NUMBERS + 2..last + 1;
         Ok(last - NUMBERS + 1)
     }
 

@@ -33,7 +33,7 @@ impl RedisOptions {
                 Error::new(ErrorKind::Settings, format!("the url of a Redis server {what}"))
                     .hint("write it like redis://user:password@host:6379/0, several of a cluster with commas between")
             };
-            if cfg!(not(feature = "tls")) && (node.starts_with("rediss:") || node.starts_with("valkeys:")) {
+            if cfg!(not(feature = "tls")) && is_tls(node) {
                 return Err(wrong(
                     "asks for TLS, which this build does not have (feature `tls`)",
                 ));
@@ -89,11 +89,20 @@ impl RedisOptions {
     }
 
     pub(crate) fn clients(&self) -> Result<Vec<Client>> {
+        #[cfg(feature = "tls")]
+        if self.nodes.iter().any(|node| is_tls(node)) {
+            // Without a choice the first connection would panic; a choice of the program's stands.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         let clients = self.nodes.iter().map(|node| Client::open(node.as_str()));
         clients
             .collect::<Result<_, _>>()
             .map_err(super::error::from_redis)
     }
+}
+
+fn is_tls(url: &str) -> bool {
+    url.starts_with("rediss:") || url.starts_with("valkeys:")
 }
 
 impl fmt::Debug for RedisOptions {
