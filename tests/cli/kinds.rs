@@ -29,14 +29,22 @@ async fn check_lists_the_kinds_a_program_has() {
     let said = run(&site, &["check"]).await;
     assert!(
         said.out
-            .contains("dummy, immediate, mysql, postgres, pretend, sqlite"),
+            .contains("dummy, immediate, mysql, postgres, pretend, redis, sqlite"),
         "{said:#?}"
     );
     let said = run(&site, &["check", "--json"]).await;
     let document: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(
         document["kinds"],
-        serde_json::json!(["dummy", "immediate", "mysql", "postgres", "pretend", "sqlite"])
+        serde_json::json!([
+            "dummy",
+            "immediate",
+            "mysql",
+            "postgres",
+            "pretend",
+            "redis",
+            "sqlite"
+        ])
     );
     assert_eq!(document["backends"][0]["kind"], "pretend");
     assert_eq!(document["backends"][0]["reachable"], true);
