@@ -42,8 +42,8 @@ conformance!(MysqlDatabase: producer, keeper, worker, operator, durable);
 
 /// The server that is there for tests.
 fn url() -> String {
-    std::env::var("TASKS_TEST_MYSQL_URL").unwrap_or_else(|_| {
-        panic!("TASKS_TEST_MYSQL_URL names no server; `cargo xtask test` starts one and names it")
+    std::env::var("TEST_MYSQL_URL").unwrap_or_else(|_| {
+        panic!("TEST_MYSQL_URL names no server; `cargo xtask test` starts one and names it")
     })
 }
 

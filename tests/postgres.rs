@@ -70,8 +70,8 @@ mod without_a_session {
 
 /// The server that is there for tests.
 fn url() -> String {
-    std::env::var("TASKS_TEST_POSTGRES_URL").unwrap_or_else(|_| {
-        panic!("TASKS_TEST_POSTGRES_URL names no server; `cargo xtask test` starts one and names it")
+    std::env::var("TEST_POSTGRES_URL").unwrap_or_else(|_| {
+        panic!("TEST_POSTGRES_URL names no server; `cargo xtask test` starts one and names it")
     })
 }
 

@@ -16,7 +16,7 @@ mod server;
 use place::Place;
 
 /// Where the tests find the server.
-const SERVER: &str = "TASKS_TEST_REDIS_URL";
+const SERVER: &str = "TEST_REDIS_URL";
 
 struct SingleServer;
 

@@ -14,7 +14,7 @@ mod staged;
 use place::Place;
 
 /// Where the tests find the cluster.
-const CLUSTER: &str = "TASKS_TEST_REDIS_CLUSTER_URL";
+const CLUSTER: &str = "TEST_REDIS_CLUSTER_URL";
 
 struct Cluster;
 

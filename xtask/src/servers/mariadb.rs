@@ -8,7 +8,7 @@ use crate::failure::Result;
 use crate::process;
 
 /// Where the tests find it.
-const VARIABLE: &str = "TASKS_TEST_MYSQL_URL";
+const VARIABLE: &str = "TEST_MYSQL_URL";
 
 /// The server. The backend it stands for is called `mysql`.
 pub const MARIADB: Server = Server { name: "mysql", start };

@@ -8,7 +8,7 @@ use crate::failure::Result;
 use crate::process;
 
 /// Where the tests find it.
-const VARIABLE: &str = "TASKS_TEST_POSTGRES_URL";
+const VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// The server.
 pub const POSTGRES: Server = Server {

@@ -9,9 +9,9 @@ use crate::failure::{Failure, Result};
 use crate::process;
 
 /// Where the tests find the single server.
-const SINGLE: &str = "TASKS_TEST_REDIS_URL";
+const SINGLE: &str = "TEST_REDIS_URL";
 /// Where the tests find the cluster: the addresses of its six servers, with commas between.
-const CLUSTER: &str = "TASKS_TEST_REDIS_CLUSTER_URL";
+const CLUSTER: &str = "TEST_REDIS_CLUSTER_URL";
 
 /// One server.
 pub const REDIS: Server = Server { name: "redis", start };
