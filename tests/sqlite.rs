@@ -8,37 +8,29 @@ use conformance::played_worker::{PlayedWorker, succeeded};
 use conformance::tasks::echo;
 use conformance::{Fixture, Store, conformance};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
-use task_backends::{DummyBackend, SqliteBackend, SqliteOptions, Synchronous};
-use task_core::{BackendAlias, Backends, Clock, Limits, TaskBackend, TaskId, TaskRecord, Timestamp};
+use sqlx::{ConnectOptions as _, SqliteConnection};
+use task_backends::{SqliteBackend, SqliteOptions, Synchronous};
+use task_core::{Backends, TaskBackend};
 use tempfile::TempDir;
 
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+mod servers;
+
+use servers::{PATIENCE, sqlite as place, task};
 
 #[path = "sqlite/load.rs"]
 mod load;
 #[path = "sqlite/opening.rs"]
 mod opening;
-#[path = "sqlite/transaction.rs"]
+#[path = "servers/cases/transaction.rs"]
 mod transaction;
+#[path = "servers/cases/view.rs"]
+mod view;
 
 struct SqliteFile;
 
 impl Fixture for SqliteFile {
     async fn fresh() -> Store {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Clock::manual(Timestamp::from_second(2_000_000_000).expect("in range"));
-        let options = SqliteOptions::new(folder.path().join("tasks.db")).clock(clock.clone());
-        let open = move || {
-            let options = options.clone();
-            async {
-                SqliteBackend::open(options)
-                    .await
-                    .expect("the file can be opened")
-            }
-        };
-        Store::opened_by(open).await.with_clock(clock).keeping(folder)
+        Arc::new(place::Place::new().await).store().await
     }
 }
 
@@ -80,95 +72,6 @@ async fn number(connection: &mut SqliteConnection, sql: &'static str) -> i64 {
     number.expect("the query is right")
 }
 
-/// Enqueues one task.
-async fn task(store: &SqliteBackend) -> TaskRecord {
-    let alias = BackendAlias::new("a", Arc::new(DummyBackend::new()), [], Limits::DEFAULT);
-    let task = echo::new("x").prepare(&alias).expect("a task like any other");
-    store.enqueue(vec![task]).await.expect("accepted").remove(0)
-}
-
-/// A row of the view `tasks`, times cut to milliseconds.
-#[derive(Debug, PartialEq)]
-struct Seen {
-    id: String,
-    name: String,
-    queue: String,
-    status: String,
-    priority: i32,
-    arguments: String,
-    return_value: Option<String>,
-    attempts: u32,
-    last_error: Option<String>,
-    enqueued_at: i64,
-    last_attempted_at: Option<i64>,
-    finished_at: Option<i64>,
-}
-
-impl Seen {
-    fn of(record: &TaskRecord) -> Self {
-        // The view shows what is stored of ends; when a running attempt began, only its claim says.
-        let attempted = record.last_attempted_at.filter(|_| record.status.is_finished());
-        Self {
-            id: record.id.to_string(),
-            name: record.name.to_string(),
-            queue: record.queue.to_string(),
-            status: record.status.to_string(),
-            priority: record.priority,
-            arguments: record.arguments.to_string(),
-            return_value: record.return_value.clone(),
-            attempts: record.attempts,
-            last_error: record.errors.last().map(|error| error.failure.message.clone()),
-            enqueued_at: record.enqueued_at.as_millisecond(),
-            last_attempted_at: attempted.map(Timestamp::as_millisecond),
-            finished_at: record.finished_at.map(Timestamp::as_millisecond),
-        }
-    }
-
-    async fn in_view(connection: &mut SqliteConnection, id: TaskId) -> Self {
-        let row = sqlx::query("SELECT * FROM tasks WHERE key = ?").bind(id.as_bytes().as_slice());
-        let row = row.fetch_one(connection).await.expect("the view has every task");
-        let moment = |column| {
-            let text: Option<String> = row.get(column);
-            text.map(|text| text.parse::<Timestamp>().expect("a time").as_millisecond())
-        };
-        Self {
-            id: row.get("id"),
-            name: row.get("name"),
-            queue: row.get("queue"),
-            status: row.get("status"),
-            priority: row.get("priority"),
-            arguments: row.get("arguments"),
-            return_value: row.get("return_value"),
-            attempts: row.get("attempts"),
-            last_error: row.get("last_error"),
-            enqueued_at: moment("enqueued_at").expect("always there"),
-            last_attempted_at: moment("last_attempted_at"),
-            finished_at: moment("finished_at"),
-        }
-    }
-}
-
-#[test]
-fn the_view_for_people_agrees_with_what_is_found() {
-    conformance::run::<SqliteFile, _>(|store| async move {
-        let backend: &SqliteBackend = store.backend().as_any().downcast_ref().expect("it is SQLite");
-        let mut connection = outside(backend.path()).await;
-        let tasks = store.one_of_each_state("a queue").await;
-        for (status, id) in &tasks {
-            let found = backend
-                .find(*id)
-                .await
-                .expect("it can be read")
-                .expect("it is there");
-            assert_eq!(found.status, *status);
-            assert_eq!(Seen::in_view(&mut connection, *id).await, Seen::of(&found));
-        }
-        let rows = number(&mut connection, "SELECT count(*) FROM tasks").await;
-        assert_eq!(usize::try_from(rows).expect("few"), tasks.len());
-        connection.close().await.expect("it can be closed");
-    });
-}
-
 #[tokio::test]
 async fn a_store_that_survives_power_loss_works_like_any_other() {
     let (_folder, path) = place();
@@ -191,12 +94,12 @@ async fn a_store_that_survives_power_loss_works_like_any_other() {
 async fn a_writer_outside_only_delays_an_enqueue_and_no_reader() {
     let (_folder, path) = place();
     let store = Arc::new(opened(&path).await);
-    let first = task(&store).await;
+    let first = task(&*store).await;
     let mut connection = outside(&path).await;
     run(&mut connection, "BEGIN IMMEDIATE").await;
     let enqueuing = tokio::spawn({
         let store = store.clone();
-        async move { task(&store).await }
+        async move { task(&*store).await }
     });
     let mut enqueuing = std::pin::pin!(enqueuing);
     let early = tokio::time::timeout(Duration::from_millis(300), &mut enqueuing).await;

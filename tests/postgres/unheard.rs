@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use conformance::played_worker::{PlayedWorker, succeeded};
-use task_backends::{PostgresBackend, PostgresOptions};
+use task_backends::PostgresBackend;
 use task_core::{TaskBackend, TaskStatus};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{PATIENCE, Place, new_task, url};
+use super::place::url;
+use super::{PATIENCE, Place, new_task};
 
 /// Stands between a backend and the server. When it is armed, it lets the next commit through
 /// and cuts the connection as soon as the server answers.
@@ -78,10 +79,7 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, armed: Arc<Atomic
 
 async fn opened_behind(proxy: &Proxy, place: &Place) -> Arc<dyn TaskBackend> {
     // Every statement in a transaction, so that there is a commit to be cut.
-    let options = PostgresOptions::new(&proxy.url)
-        .and_then(|options| options.schema(&*place.schema))
-        .expect("the url is one of PostgreSQL")
-        .notify(false);
+    let options = place.options_at(&proxy.url).notify(false);
     Arc::new(
         PostgresBackend::open(options)
             .await
@@ -91,7 +89,7 @@ async fn opened_behind(proxy: &Proxy, place: &Place) -> Arc<dyn TaskBackend> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_whose_commit_was_not_heard_are_there_once_and_accepted() {
-    let (place, proxy) = (Place::new(), Proxy::start().await);
+    let (place, proxy) = (Place::new().await, Proxy::start().await);
     let store = opened_behind(&proxy, &place).await;
     store.enqueue(vec![new_task()]).await.expect("accepted");
     proxy.arm();
@@ -110,7 +108,7 @@ async fn tasks_whose_commit_was_not_heard_are_there_once_and_accepted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_commit_was_not_heard_holds_no_task_back() {
-    let (place, proxy) = (Place::new(), Proxy::start().await);
+    let (place, proxy) = (Place::new().await, Proxy::start().await);
     let store = opened_behind(&proxy, &place).await;
     let worker = PlayedWorker::join(&store, "w", PATIENCE).await;
     let task = store.enqueue(vec![new_task()]).await.expect("accepted").remove(0);

@@ -30,7 +30,7 @@ impl Ended {
 /// Enqueues so many tasks and cancels every tenth.
 async fn produce(store: Arc<SqliteBackend>, count: usize, ended: Arc<Ended>) {
     for number in 0..count {
-        let id = task(&store).await.id;
+        let id = task(&*store).await.id;
         if number % 10 == 0 && store.cancel(id).await.expect("it is there") == Cancellation::Canceled {
             ended.add(1);
         }

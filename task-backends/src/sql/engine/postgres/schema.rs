@@ -26,14 +26,20 @@ pub(super) fn migrations(schema: &str) -> Vec<Migration> {
                 version,
                 name,
                 // For this transaction only: names need no schema in what follows.
-                sql: Cow::Owned(format!("{create}SET LOCAL search_path TO \"{schema}\";\n{sql}")),
+                sql: Cow::Owned(format!(
+                    "{BEGIN}{create}SET LOCAL search_path TO \"{schema}\";\n{sql}{COMMIT}"
+                )),
             }
         })
         .collect()
 }
 
+/// What each step begins and ends with, for people who run it by hand.
+const BEGIN: &str = "BEGIN;\n";
+const COMMIT: &str = "COMMIT;\n";
+
 fn create(schema: &str) -> String {
-    format!("CREATE SCHEMA \"{schema}\";\n")
+    format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\";\n")
 }
 
 /// Brings the schema to the latest version and returns the steps that were taken.
@@ -73,10 +79,13 @@ async fn apply(engine: &dyn Engine, schema: &str, link: &mut dyn Link) -> Result
         .await?;
     let create = create(schema);
     for step in &steps {
+        // All steps are one transaction here.
+        let sql = step.sql.strip_prefix(BEGIN).unwrap_or(&step.sql);
+        let sql = sql.strip_suffix(COMMIT).unwrap_or(sql);
         // Whoever may use a schema need not be allowed to make one.
-        let sql = match step.sql.strip_prefix(&*create) {
+        let sql = match sql.strip_prefix(&*create) {
             Some(rest) if !exists.is_empty() => rest,
-            _ => &step.sql,
+            _ => sql,
         };
         execute(link, sql.to_owned()).await?;
     }

@@ -3,21 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use conformance::Heard;
 use conformance::played_worker::PlayedWorker;
 use conformance::tasks::echo;
 use sqlx::Connection as _;
-use task_backends::{DummyBackend, EnqueueIn as _, SqliteBackend, SqliteOptions};
-use task_core::{Backends, ErrorKind, TaskBackend, TaskStatus, Wake, queue, run_after};
+use task_backends::{DummyBackend, EnqueueIn as _};
+use task_core::signals::TASK_ENQUEUED;
+use task_core::{Backends, ErrorKind, TaskBackend, TaskId, TaskStatus, Wake, queue, run_after};
 
-use super::{PATIENCE, Place};
+use crate::place::{DATABASE, Place, others};
+use crate::servers::PATIENCE;
 
 #[tokio::test]
 async fn a_task_in_a_transaction_commits_with_the_applications_own_data() {
-    let place = Place::new();
+    let place = Place::new().await;
     let backends = Backends::single(Arc::new(place.opened().await));
     let backend = backends.get("default").expect("the only one").backend();
     let mut outside = place.outside().await;
-    outside.run("CREATE TABLE purchase (item text)").await;
+    outside.run("CREATE TABLE purchase (item VARCHAR(20))").await;
     for commits in [false, true] {
         let mut transaction = outside.0.begin().await.expect("a transaction");
         sqlx::query("INSERT INTO purchase VALUES ('tea')")
@@ -57,7 +60,7 @@ async fn a_task_in_a_transaction_commits_with_the_applications_own_data() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_in_a_transaction_wakes_a_worker_once_it_is_committed() {
-    let place = Place::new();
+    let place = Place::new().await;
     let backend: Arc<dyn TaskBackend> = Arc::new(place.opened().await);
     let backends = Backends::single(backend.clone());
     let worker = PlayedWorker::join(&backend, "w", PATIENCE).await;
@@ -66,7 +69,6 @@ async fn a_task_in_a_transaction_wakes_a_worker_once_it_is_committed() {
     let mut transaction = outside.0.begin().await.expect("a transaction");
     let call = echo::new("x").enqueue_in_on(&mut transaction, &backends);
     let id = call.await.expect("accepted").id();
-    assert!(worker.claim(10).await.is_empty(), "it is not committed");
     transaction.commit().await.expect("committed");
     let began = std::time::Instant::now();
     loop {
@@ -82,39 +84,55 @@ async fn a_task_in_a_transaction_wakes_a_worker_once_it_is_committed() {
 }
 
 #[tokio::test]
-async fn a_new_queue_in_a_long_transaction_holds_up_nobody_else() {
-    let place = Place::new();
-    let backends = Backends::single(Arc::new(place.opened().await));
+async fn a_transaction_is_no_way_into_another_kind_of_backend() {
+    let place = Place::new().await;
     let mut outside = place.outside().await;
-    let mut transaction = outside.0.begin().await.expect("a transaction");
-    let call = || echo::new("x").using(queue("new"));
-    call()
-        .enqueue_in_on(&mut transaction, &backends)
-        .await
-        .expect("accepted");
-    tokio::time::timeout(PATIENCE / 2, call().enqueue_on(&backends))
-        .await
-        .expect("does not wait for the transaction")
-        .expect("accepted");
-    transaction.rollback().await.expect("rolled back");
-    backends.close().await;
+    let mut stores = others().await;
+    stores.push(Arc::new(DummyBackend::new()));
+    for store in stores {
+        let kind = store.kind();
+        let backends = Backends::single(store);
+        let error = echo::new("x").enqueue_in_on(&mut outside.0, &backends).await;
+        let error = error.expect_err("it is another kind");
+        assert_eq!(error.kind(), ErrorKind::InvalidTask);
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("is {kind}")) && text.contains(DATABASE),
+            "{text}"
+        );
+        backends.close().await;
+    }
 }
 
 #[tokio::test]
-async fn a_transaction_of_another_kind_of_backend_is_refused() {
-    let place = Place::new();
+async fn a_refused_task_leaves_the_transaction_usable() {
+    let place = Place::new().await;
+    let backends = Backends::single(Arc::new(place.opened().await));
     let mut outside = place.outside().await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let sqlite = SqliteBackend::open(SqliteOptions::new(folder.path().join("tasks.db")))
+    let mut transaction = outside.0.begin().await.expect("a transaction");
+    let own = format!("queue-{}", TaskId::new());
+    let heard = Heard::in_queue(&TASK_ENQUEUED, &own);
+    let bad = echo::new("x").using(queue(own.clone()).priority(101));
+    bad.enqueue_in_on(&mut transaction, &backends)
         .await
-        .expect("the file can be opened");
-    let stores: [Arc<dyn TaskBackend>; 2] = [Arc::new(DummyBackend::new()), Arc::new(sqlite)];
-    for store in stores {
-        let backends = Backends::single(store);
-        let error = echo::new("x").enqueue_in_on(&mut outside.0, &backends).await;
-        let error = error.expect_err("it is not PostgreSQL");
-        assert_eq!(error.kind(), ErrorKind::InvalidTask);
-        assert!(error.to_string().contains("PostgreSQL"), "{error}");
-        backends.close().await;
-    }
+        .expect_err("out of range");
+    let bad = echo::new("a\0")
+        .using(queue(own.clone()))
+        .enqueue_in_on(&mut transaction, &backends)
+        .await;
+    let error = bad.expect_err("no store could keep it");
+    assert_eq!(error.kind(), ErrorKind::Encoding);
+    assert!(
+        error
+            .message()
+            .starts_with("argument `text` of `conformance::echo`"),
+        "{error}"
+    );
+    assert_eq!(heard.records(), []);
+    let good = echo::new("x").enqueue_in_on(&mut transaction, &backends).await;
+    let id = good.expect("accepted").id();
+    transaction.commit().await.expect("committed");
+    let alias = backends.get("default").expect("the only one");
+    assert_eq!(alias.record(id).await.expect("it is there").id, id);
+    backends.close().await;
 }

@@ -4,25 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use conformance::played_worker::{PlayedWorker, succeeded};
-use task_core::{Cancellation, TaskBackend as _, TaskStatus};
+use conformance::tasks::echo;
+use sqlx::Connection as _;
+use task_backends::EnqueueIn as _;
+use task_core::{Backends, Cancellation, TaskBackend, TaskStatus, queue};
 
-use super::{PATIENCE, Place, task};
-
-/// Ends every connection to this database, as an administrator would.
-async fn cut(place: &Place) {
-    let mut outside = place.outside().await;
-    let query = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
-         WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-    let ids: Vec<i64> = sqlx::query_scalar(query)
-        .fetch_all(&mut outside.0)
-        .await
-        .expect("the query is right");
-    for id in ids {
-        let kill = sqlx::AssertSqlSafe(format!("KILL {id}"));
-        // One that has ended by itself cannot be.
-        let _ = sqlx::Executor::execute(&mut outside.0, kill).await;
-    }
-}
+use crate::place::Place;
+use crate::servers::{PATIENCE, task};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_come_back_by_themselves() {
@@ -30,7 +18,7 @@ async fn connections_that_are_cut_come_back_by_themselves() {
     let store = place.opened().await;
     for _ in 0..3 {
         let enqueued = task(&store).await;
-        cut(&place).await;
+        place.cut().await;
         let began = Instant::now();
         let found = loop {
             match store.find(enqueued.id).await {
@@ -47,12 +35,12 @@ async fn connections_that_are_cut_come_back_by_themselves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_beside_the_end_leaves_no_request_behind() {
     let place = Place::new().await;
-    let store: Arc<dyn task_core::TaskBackend> = Arc::new(place.opened().await);
+    let store: Arc<dyn TaskBackend> = Arc::new(place.opened().await);
     let other = Arc::new(place.opened().await);
     let worker = PlayedWorker::join(&store, "w", PATIENCE).await;
     let mut requested = 0;
     for _ in 0..60 {
-        let id = task(&other).await.id;
+        let id = task(&*other).await.id;
         let claimed = worker.claim_one().await;
         let canceling = tokio::spawn({
             let other = other.clone();
@@ -73,4 +61,23 @@ async fn a_cancellation_beside_the_end_leaves_no_request_behind() {
     assert_eq!(left, 0, "{requested} requests came before the end");
     store.close().await;
     other.close().await;
+}
+
+#[tokio::test]
+async fn a_new_queue_in_a_long_transaction_holds_up_nobody_else() {
+    let place = Place::new().await;
+    let backends = Backends::single(Arc::new(place.opened().await));
+    let mut outside = place.outside().await;
+    let mut transaction = outside.0.begin().await.expect("a transaction");
+    let call = || echo::new("x").using(queue("new"));
+    call()
+        .enqueue_in_on(&mut transaction, &backends)
+        .await
+        .expect("accepted");
+    tokio::time::timeout(PATIENCE / 2, call().enqueue_on(&backends))
+        .await
+        .expect("does not wait for the transaction")
+        .expect("accepted");
+    transaction.rollback().await.expect("rolled back");
+    backends.close().await;
 }
