@@ -2,21 +2,19 @@
 
 use conformance::{Fixture, Store, conformance};
 
+mod servers;
+
 #[path = "redis/cut.rs"]
 mod cut;
 #[path = "redis/heals.rs"]
 mod heals;
 #[path = "redis/opening.rs"]
 mod opening;
-#[path = "redis/place.rs"]
-mod place;
 #[path = "redis/server.rs"]
 mod server;
 
-use place::Place;
-
-/// Where the tests find the server.
-const SERVER: &str = "TEST_REDIS_URL";
+use place::{Place, SERVER};
+use servers::redis as place;
 
 struct SingleServer;
 

@@ -2,19 +2,17 @@
 
 use conformance::{Fixture, Store, conformance};
 
+mod servers;
+
 #[path = "redis_cluster/failover.rs"]
 mod failover;
-#[path = "redis/place.rs"]
-mod place;
 #[path = "redis/server.rs"]
 mod server;
 #[path = "redis_cluster/staged.rs"]
 mod staged;
 
-use place::Place;
-
-/// Where the tests find the cluster.
-const CLUSTER: &str = "TEST_REDIS_CLUSTER_URL";
+use place::{CLUSTER, Place};
+use servers::redis as place;
 
 struct Cluster;
 

@@ -5,7 +5,7 @@ use task_backends::{RedisBackend, RedisOptions, connect};
 use task_core::{ErrorKind, Settings, TaskBackend as _};
 
 use crate::SERVER;
-use crate::place::{Place, url};
+use crate::place::Place;
 use crate::server::Server;
 
 #[tokio::test]
@@ -85,8 +85,7 @@ async fn the_settings_name_the_server_and_the_prefix() {
     let place = Place::new(SERVER);
     let text = format!(
         "[default]\nbackend = \"redis\"\nurl = \"{}\"\n[default.options]\nprefix = \"{}\"\n",
-        url(SERVER),
-        place.prefix
+        place.url, place.prefix
     );
     let read = |text: &str| Settings::from_text(text, "tasks.toml".as_ref(), &Default::default());
     let backends = connect(&read(&text).expect("settings")).await.expect("opened");

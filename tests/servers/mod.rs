@@ -1,4 +1,4 @@
-//! A place of a test's own in each database, with one face, so that one set of cases serves all.
+//! A place of a test's own in each store, with one face, so that one set of cases serves all.
 //!
 //! A test program says `mod servers; use servers::postgres as place;` and takes what it needs of `cases/`.
 
@@ -6,6 +6,7 @@
 
 pub mod mysql;
 pub mod postgres;
+pub mod redis;
 pub mod sqlite;
 mod view;
 

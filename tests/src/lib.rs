@@ -37,6 +37,7 @@
 
 task_core::queues! { default, sums }
 
+mod cases;
 pub mod durable;
 pub mod executions;
 pub mod faces;
@@ -52,6 +53,7 @@ mod store;
 pub mod tasks;
 pub mod worker;
 
+pub use cases::{Case, cases};
 pub use heard::Heard;
 pub use store::{Fixture, Store, run};
 

@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask demo`, `test`, `serve`, `ci` and `bench`.
+//! The workspace's own commands: `cargo xtask demo`, `test`, `tables`, `serve`, `ci` and `bench`.
 //!
 //! Everything a contributor or a build server runs is here, so that both run the same thing.
 
@@ -15,6 +15,7 @@ mod readme;
 mod serve;
 mod servers;
 mod table;
+mod tables;
 mod tally;
 mod test;
 
@@ -42,6 +43,8 @@ enum Command {
     Serve(serve::Options),
     /// Run everything a change must pass: format, lints, docs, licences, README, tests
     Ci,
+    /// Write the tables in the documents again, from what the code says
+    Tables,
     /// Build the benchmarks optimised and run them; everything after `bench` is theirs
     Bench(bench::Options),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Ci => ci::run(),
+        Command::Tables => tables::run(),
         Command::Bench(options) => bench::run(&options),
     };
     match outcome {

@@ -37,6 +37,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub struct Server {
     /// The name in `--without` and in the closing table.
     pub name: &'static str,
+    /// Whether it is what a backend keeps its tasks in.
+    pub is_backend: bool,
     /// Starts it on a free port with a data folder of its own, and returns once it answers.
     pub start: fn() -> Result<Running>,
 }
@@ -145,9 +147,14 @@ mod tests {
     static TWO: [Server; 2] = [
         Server {
             name: "postgres",
+            is_backend: true,
             start,
         },
-        Server { name: "redis", start },
+        Server {
+            name: "redis",
+            is_backend: true,
+            start,
+        },
     ];
 
     fn names(without: &[&str]) -> Vec<String> {

@@ -15,7 +15,11 @@ use crate::process;
 const NAME: &str = "django";
 
 /// The environment, which is no server but is left out like one.
-pub const DJANGO: Server = Server { name: NAME, start };
+pub const DJANGO: Server = Server {
+    name: NAME,
+    is_backend: false,
+    start,
+};
 
 /// Tells the tests which interpreter has django-tasks.
 const VARIABLE: &str = "DJANGO_PYTHON";

@@ -11,7 +11,11 @@ use crate::process;
 const VARIABLE: &str = "TEST_MYSQL_URL";
 
 /// The server. The backend it stands for is called `mysql`.
-pub const MARIADB: Server = Server { name: "mysql", start };
+pub const MARIADB: Server = Server {
+    name: "mysql",
+    is_backend: true,
+    start,
+};
 
 fn program(program: &'static str) -> Result<PathBuf> {
     find_or_install(Wanted {

@@ -13,6 +13,7 @@ const VARIABLE: &str = "TEST_POSTGRES_URL";
 /// The server.
 pub const POSTGRES: Server = Server {
     name: "postgres",
+    is_backend: true,
     start,
 };
 

@@ -14,11 +14,16 @@ const SINGLE: &str = "TEST_REDIS_URL";
 const CLUSTER: &str = "TEST_REDIS_CLUSTER_URL";
 
 /// One server.
-pub const REDIS: Server = Server { name: "redis", start };
+pub const REDIS: Server = Server {
+    name: "redis",
+    is_backend: true,
+    start,
+};
 
 /// Six servers that are one cluster.
 pub const REDIS_CLUSTER: Server = Server {
     name: "redis-cluster",
+    is_backend: true,
     start: start_cluster,
 };
 

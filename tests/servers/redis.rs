@@ -1,4 +1,4 @@
-//! Where the servers of the tests are, and a prefix of its own for each test.
+//! Redis, alone and as a cluster: a prefix of a test's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,12 +9,14 @@ use redis::{Client, Commands as _, Connection};
 use task_backends::{RedisBackend, RedisOptions};
 use task_core::TaskId;
 
-/// The addresses in this variable.
-pub fn url(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| {
-        panic!("{variable} is not set: `cargo xtask test` starts a server for the tests and sets it")
-    })
-}
+use super::server;
+
+/// The kind of backend in settings.
+pub const KIND: &str = "redis";
+/// The variable that says where the single server is.
+pub const SERVER: &str = "TEST_REDIS_URL";
+/// The variable that says where the cluster is.
+pub const CLUSTER: &str = "TEST_REDIS_CLUSTER_URL";
 
 /// Keys that no other test uses, deleted when this is dropped.
 pub struct Place {
@@ -26,10 +28,16 @@ pub struct Place {
 impl Place {
     pub fn new(variable: &str) -> Self {
         Self {
-            url: url(variable),
+            url: server(variable),
             prefix: format!("test-{}", TaskId::new()),
             ahead: Arc::new(AtomicI64::new(0)),
         }
+    }
+
+    /// The url and the options of settings.
+    pub fn settings(&self) -> String {
+        let Self { url, prefix, .. } = self;
+        format!("url = \"{url}\"\noptions = {{ prefix = \"{prefix}\" }}\n")
     }
 
     pub fn options(&self) -> RedisOptions {
