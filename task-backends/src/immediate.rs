@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    AttemptError, Cancellation, CancellationToken, Capabilities, Clock, Error, ErrorKind, Limits, NewTask,
+    AttemptError, CancelToken, Cancellation, Capabilities, Clock, Error, ErrorKind, Limits, NewTask,
     Registry, Result, TaskAdmin, TaskBackend, TaskContext, TaskId, TaskQueue, TaskRecord, TaskStatus,
     execute, signals,
 };
@@ -68,7 +68,7 @@ impl ImmediateBackend {
 
         let mut record = enqueued.running(&self.worker_id, self.clock.now());
         signals::TASK_STARTED.send(&record);
-        let cancellation = CancellationToken::new();
+        let cancellation = CancelToken::new();
         let context = TaskContext::new(record.clone(), self.worker_id.clone(), cancellation.clone());
         let ended = execute(&entry, &record.arguments, context, &cancellation, self.limits).await;
 

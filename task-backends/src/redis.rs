@@ -239,7 +239,7 @@ impl TaskQueue for RedisBackend {
         Ok(refused)
     }
 
-    async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {
+    async fn give_back(&self, tasks: Arc<Vec<GivenBack>>) -> Result<()> {
         finish::give_back(&self.link, &tasks).await?;
         self.watch.happened(true);
         Ok(())

@@ -1,13 +1,13 @@
 //! What a running task knows about itself.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Limits, NewTask, RetryPolicy, TaskId, TaskRecord, TaskStatus};
+use crate::{CancelReason, CancelToken, Limits, NewTask, RetryPolicy, TaskId, TaskRecord, TaskStatus};
 
 /// Handed to a task that asks for it with `takes_context`: which attempt this is, and
 /// whether somebody wants it to end.
@@ -20,7 +20,9 @@ pub struct TaskContext {
 struct Inner {
     record: TaskRecord,
     worker_id: Arc<str>,
-    cancellation: CancellationToken,
+    cancellation: CancelToken,
+    /// Of a function that blocks: ends when its thread has come to an end.
+    thread_ended: OnceLock<CancellationToken>,
 }
 
 impl TaskContext {
@@ -28,12 +30,13 @@ impl TaskContext {
     /// runs them itself, a test.
     ///
     /// `record` is the task as it runs: status `RUNNING`, this attempt counted.
-    pub fn new(record: TaskRecord, worker_id: impl Into<Arc<str>>, cancellation: CancellationToken) -> Self {
+    pub fn new(record: TaskRecord, worker_id: impl Into<Arc<str>>, cancellation: CancelToken) -> Self {
         Self {
             inner: Arc::new(Inner {
                 record,
                 worker_id: worker_id.into(),
                 cancellation,
+                thread_ended: OnceLock::new(),
             }),
             result_bytes: Limits::DEFAULT.result_bytes,
         }
@@ -68,7 +71,7 @@ impl TaskContext {
         Self::new(
             task.accepted(now).running("detached", now),
             "detached",
-            CancellationToken::new(),
+            CancelToken::new(),
         )
     }
 
@@ -97,15 +100,42 @@ impl TaskContext {
         &self.inner.worker_id
     }
 
-    /// Whether the task should end: somebody canceled it, its worker lost its lease, or
-    /// the worker stops and its patience is over.
+    /// Whether the task should end: somebody canceled it, its time limit has passed, its worker
+    /// lost its lease, or the worker stops and its patience is over.
     pub fn is_canceled(&self) -> bool {
-        self.inner.cancellation.is_cancelled()
+        self.inner.cancellation.is_canceled()
     }
 
     /// Ends when the task should end. For `select!` beside the work.
     pub async fn canceled(&self) {
-        self.inner.cancellation.cancelled().await;
+        self.inner.cancellation.canceled().await;
+    }
+
+    /// Why the task should end; `None` while it should not.
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        self.inner.cancellation.reason()
+    }
+
+    /// Says that a thread works for this attempt until the guard is dropped.
+    pub(crate) fn enter_thread(&self) -> DropGuard {
+        let ended = self.inner.thread_ended.get_or_init(CancellationToken::new);
+        ended.clone().drop_guard()
+    }
+
+    /// For those who run tasks: whether a thread still works for this attempt. A function that
+    /// blocks cannot be stopped from outside, so this may be so after [`execute`](crate::execute) has ended.
+    pub fn has_thread(&self) -> bool {
+        self.inner
+            .thread_ended
+            .get()
+            .is_some_and(|ended| !ended.is_cancelled())
+    }
+
+    /// For those who run tasks: ends when no thread works for this attempt any more.
+    pub async fn thread_ended(&self) {
+        if let Some(ended) = self.inner.thread_ended.get() {
+            ended.cancelled().await;
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{RetryPolicy, TaskContext, TaskFailure, payload};
+use crate::{Backoff, RetryPolicy, TaskContext, TaskFailure, payload};
 
 /// A running attempt: ends with the return value as JSON, or with the failure.
 pub type RunFuture = Pin<Box<dyn Future<Output = Result<String, TaskFailure>> + Send>>;
@@ -125,6 +125,18 @@ impl TaskEntry {
     /// How many attempts may fail by its own fault.
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.policy.max_attempts = attempts;
+        self
+    }
+
+    /// How many workers may be lost under it; 0 makes it at-most-once.
+    pub const fn max_lost(mut self, lost: u32) -> Self {
+        self.policy.max_lost = lost;
+        self
+    }
+
+    /// How long to wait between attempts.
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.policy.backoff = backoff;
         self
     }
 

@@ -7,12 +7,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio_util::sync::CancellationToken;
 
 use crate::payload::{self, Limits};
-use crate::{FailureKind, TaskContext, TaskEntry, TaskFailure, panic};
+use crate::{CancelReason, CancelToken, FailureKind, TaskContext, TaskEntry, TaskFailure, panic};
 
-/// How long a task that takes its context may go on after it was canceled, before its
+/// How long a task that takes its context may go on after it was told to end, before its
 /// future is dropped. A task without context cannot notice and is dropped at once.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
 
@@ -20,15 +19,15 @@ pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
 ///
 /// - Arguments that do not fit: [`FailureKind::Arguments`].
 /// - A panic, also in decoding or encoding: [`FailureKind::Panic`], with its place.
-/// - Longer than `timeout`: the future is dropped, [`FailureKind::TimedOut`].
-/// - Canceled: the future has [`CANCEL_GRACE`] to end by itself if it takes its
-///   context, is dropped after that, and the attempt is [`FailureKind::Canceled`] unless
-///   it ended with a value.
+/// - Longer than its time limit, or told to end by `cancellation`: if it takes its context, it
+///   has [`CANCEL_GRACE`] to end by itself, and a value it returns counts; then, or at once if it
+///   takes none, the future is dropped. The attempt is [`FailureKind::TimedOut`],
+///   [`FailureKind::Canceled`] or, when its worker stops, [`FailureKind::Interrupted`].
 /// - A value that is too large or cannot be stored: [`FailureKind::ReturnValue`].
 /// - The texts of a failure are cut at [`TaskFailure::MAX_TEXT_BYTES`].
 ///
 /// Code on the blocking pool cannot be dropped: its thread goes on to its end, and
-/// what it returns is thrown away.
+/// what it returns is thrown away. [`TaskContext::thread_ended`] tells when that is.
 ///
 /// # Errors
 /// The [`TaskFailure`] that is stored with the task.
@@ -36,7 +35,7 @@ pub async fn execute(
     entry: &TaskEntry,
     arguments: &str,
     context: TaskContext,
-    cancellation: &CancellationToken,
+    cancellation: &CancelToken,
     limits: Limits,
 ) -> Result<String, TaskFailure> {
     let outcome = attempt(entry, arguments, context.limited(limits), cancellation).await;
@@ -53,63 +52,79 @@ async fn attempt(
     entry: &TaskEntry,
     arguments: &str,
     context: TaskContext,
-    cancellation: &CancellationToken,
+    cancellation: &CancelToken,
 ) -> Result<String, TaskFailure> {
-    let timeout = context.record().policy.timeout();
+    let limit = context.record().policy.timeout();
     let started = panic::catch(|| (entry.run)(arguments, context))?;
-    let caught = async {
+    let running = async {
         match AssertUnwindSafe(started).catch_unwind().await {
             Ok(outcome) => outcome,
             // The same poll, so the same thread: the place is still remembered.
             Err(panic) => Err(panic::failure(panic.as_ref())),
         }
     };
-    let limited = async {
-        match timeout {
-            None => caught.await,
-            Some(limit) => tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| {
-                Err(TaskFailure::new(
-                    FailureKind::TimedOut,
-                    format!("the task ran longer than its time limit of {limit:?}"),
-                ))
-            }),
+    let mut running = std::pin::pin!(running);
+    // First the attempt: a task that is done at once should not pay for the other looks.
+    let ended = tokio::select! {
+        biased;
+        outcome = &mut running => Some(outcome),
+        () = cancellation.canceled() => None,
+        () = passed(limit) => {
+            cancellation.cancel(CancelReason::TimedOut);
+            None
         }
     };
-    until_canceled(entry, limited, cancellation).await
+    if let Some(Err(failure)) = ended {
+        // It may have heard of the request before we did.
+        return Err(match cancellation.reason().filter(|_| entry.takes_context) {
+            Some(reason) => told_to_end(reason, limit, Some(failure)),
+            None => failure,
+        });
+    }
+    if let Some(outcome) = ended {
+        return outcome;
+    }
+    let reason = cancellation.reason().unwrap_or(CancelReason::Requested);
+    if !entry.takes_context {
+        return Err(told_to_end(reason, limit, None));
+    }
+    match tokio::time::timeout(CANCEL_GRACE, running).await {
+        Ok(Ok(value)) => Ok(value),
+        // What a task returns when it is told to end is rarely a failure of its own.
+        Ok(Err(failure)) => Err(told_to_end(reason, limit, Some(failure))),
+        Err(_) => Err(told_to_end(reason, limit, None)),
+    }
 }
 
-/// The attempt's own end, or that of the patience with it after it was canceled.
-async fn until_canceled(
-    entry: &TaskEntry,
-    attempt: impl Future<Output = Result<String, TaskFailure>>,
-    cancellation: &CancellationToken,
-) -> Result<String, TaskFailure> {
-    let mut attempt = std::pin::pin!(attempt);
-    // First the attempt: a task that is done at once should not pay for the second look.
-    tokio::select! {
-        biased;
-        outcome = &mut attempt => return match outcome {
-            // It heard of the request before we did.
-            Err(failure) if entry.takes_context && cancellation.is_cancelled() => Err(TaskFailure {
-                kind: FailureKind::Canceled,
-                ..failure
-            }),
-            outcome => outcome,
-        },
-        () = cancellation.cancelled() => {}
+/// Ends when the limit has passed; never when there is none.
+async fn passed(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
     }
-    let canceled = || TaskFailure::new(FailureKind::Canceled, "the task was canceled while it ran");
-    if !entry.takes_context {
-        return Err(canceled());
-    }
-    match tokio::time::timeout(CANCEL_GRACE, attempt).await {
-        Ok(Ok(value)) => Ok(value),
-        // What a task returns when it is told to stop is rarely a failure of its own.
-        Ok(Err(failure)) => Err(TaskFailure {
-            kind: FailureKind::Canceled,
-            ..failure
-        }),
-        Err(_) => Err(canceled()),
+}
+
+/// The failure of an attempt that was told to end, with what it said itself.
+fn told_to_end(reason: CancelReason, limit: Option<Duration>, said: Option<TaskFailure>) -> TaskFailure {
+    let kind = match reason {
+        CancelReason::Requested | CancelReason::LeaseLost => FailureKind::Canceled,
+        CancelReason::TimedOut => FailureKind::TimedOut,
+        CancelReason::WorkerStopping => FailureKind::Interrupted,
+    };
+    match (reason, said) {
+        (CancelReason::TimedOut, said) => {
+            let limit = limit.unwrap_or_default();
+            let message = format!("the task ran longer than its time limit of {limit:?}");
+            let mut failure = TaskFailure::new(kind, message);
+            failure.sources.extend(said.map(|said| said.to_string()));
+            failure
+        }
+        // Told to end, a task has no say in whether it runs again.
+        (_, Some(said)) => TaskFailure { kind, ..said }.with_verdict(crate::Verdict::AsDeclared),
+        (CancelReason::WorkerStopping, None) => {
+            TaskFailure::new(kind, "the worker was stopped before the task had ended")
+        }
+        (_, None) => TaskFailure::new(kind, "the task was canceled while it ran"),
     }
 }
 
@@ -145,12 +160,12 @@ mod tests {
     }
 
     async fn run(entry: TaskEntry, cancel: bool) -> Result<String, TaskFailure> {
-        let token = CancellationToken::new();
+        let token = CancelToken::new();
         let mut record = TaskContext::detached(entry.name()).record().clone();
         record.policy = entry.policy();
         let context = TaskContext::new(record, "w", token.clone());
         if cancel {
-            token.cancel();
+            token.cancel(CancelReason::Requested);
         }
         execute(
             &entry,
@@ -192,6 +207,29 @@ mod tests {
             .expect_err("slow");
         assert_eq!(failure.kind, FailureKind::TimedOut);
         assert!(failure.message.contains("30s"), "{failure}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_over_its_time_limit_may_tidy_up_if_it_takes_its_context() {
+        let limited = |run| TaskEntry::new("t", run).timeout_ms(30_000).with_context();
+        let value = run(limited(ends_when_told), false).await.expect("ends itself");
+        assert_eq!(value, "\"tidied up\"");
+
+        fn says_why(_: &str, context: TaskContext) -> RunFuture {
+            Box::pin(async move {
+                context.canceled().await;
+                let reason = context.cancel_reason().expect("told to end");
+                Err(TaskFailure::new(FailureKind::Error, reason.to_string()))
+            })
+        }
+        let failure = run(limited(says_why), false).await.expect_err("says why");
+        assert_eq!(failure.kind, FailureKind::TimedOut);
+        assert_eq!(failure.sources, ["its time limit has passed"]);
+
+        let began = tokio::time::Instant::now();
+        let failure = run(limited(never_ends), false).await.expect_err("dropped");
+        assert_eq!(failure.kind, FailureKind::TimedOut);
+        assert_eq!(began.elapsed(), Duration::from_secs(30) + CANCEL_GRACE);
     }
 
     #[tokio::test(start_paused = true)]

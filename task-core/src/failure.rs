@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Verdict;
+
 /// What stands for U+0000, which PostgreSQL keeps in no text: the picture of it, `␀`.
 const NUL_PICTURE: &str = "\u{2400}";
 
@@ -61,6 +63,9 @@ pub struct TaskFailure {
     /// Where it panicked: `file:line:column`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// What the error said about running the task again.
+    #[serde(default, skip_serializing_if = "Verdict::is_as_declared")]
+    pub verdict: Verdict,
 }
 
 impl TaskFailure {
@@ -79,6 +84,7 @@ impl TaskFailure {
             message: storable(message.into()),
             sources: Vec::new(),
             location: None,
+            verdict: Verdict::AsDeclared,
         }
     }
 
@@ -101,6 +107,13 @@ impl TaskFailure {
     #[must_use]
     pub fn of_type(mut self, error_type: impl Into<String>) -> Self {
         self.error_type = storable(error_type.into());
+        self
+    }
+
+    /// Says what becomes of the task.
+    #[must_use]
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.verdict = verdict;
         self
     }
 
@@ -210,6 +223,7 @@ mod tests {
             message: "\0b".to_owned(),
             sources: vec!["c\0d".to_owned()],
             location: Some("\0".to_owned()),
+            verdict: Verdict::AsDeclared,
         };
         let failure = failure.storable();
         assert_eq!(failure.to_string(), "a␀: ␀b: c␀d (at ␀)");

@@ -37,6 +37,7 @@ extern crate self as task_core;
 pub mod __private;
 mod arguments;
 mod backend;
+mod cancel;
 mod clock;
 mod context;
 mod entry;
@@ -59,6 +60,7 @@ pub mod signals;
 mod status;
 mod suggest;
 mod task;
+mod verdict;
 
 pub use backend::admin::{Count, Filter, Page, PruneRule, TaskAdmin, TaskPage, WorkerRecord};
 pub use backend::aliases::{BackendAlias, Backends, DEFAULT_ALIAS};
@@ -68,6 +70,7 @@ pub use backend::queue::{
     Rescued, TaskQueue, Wake, WorkerInfo, WorkerKey,
 };
 pub use backend::{Cancellation, Capabilities, TaskBackend};
+pub use cancel::{CancelReason, CancelToken};
 pub use clock::Clock;
 pub use context::TaskContext;
 pub use entry::{CheckFunction, RunFunction, RunFuture, TaskEntry};
@@ -85,7 +88,7 @@ pub use payload::Limits;
 pub use record::{AttemptError, NewTask, TaskRecord};
 pub use registry::Registry;
 pub use result::TaskResult;
-pub use retry::{Backoff, RetryPolicy};
+pub use retry::{Backoff, Growth, RetryPolicy};
 pub use settings::{BackendSettings, Settings};
 pub use status::TaskStatus;
 pub use suggest::one_of as suggest_one_of;
@@ -93,4 +96,4 @@ pub use task::{
     ENQUEUE_CHUNK, Task, TaskCall, TaskOutput, enqueue_many, enqueue_many_on, get_result, get_result_on,
 };
 pub use task_macros::{queues, task};
-pub use tokio_util::sync::CancellationToken;
+pub use verdict::{OrFatal, TaskError, TaskVerdict, Verdict};

@@ -179,13 +179,9 @@ impl TaskOptions {
         self
     }
 
-    /// How long to wait between attempts: `first`, doubling up to `limit`.
-    pub fn backoff(mut self, first: Duration, limit: Duration) -> Self {
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.backoff = Some(Backoff {
-            first_ms: ms(first),
-            limit_ms: ms(limit),
-        });
+    /// How long to wait between attempts.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
         self
     }
 

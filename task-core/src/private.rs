@@ -1,5 +1,6 @@
 //! Every name that generated code uses. Not for anybody else; may change at any time.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::future::{Future, ready};
@@ -20,7 +21,8 @@ pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
 pub use crate::registry::Registered;
 use crate::{
-    FailureKind, Task, TaskCall, TaskContext, TaskFailure, TaskId, TaskOutput as _, TaskResult, panic, task,
+    FailureKind, Task, TaskCall, TaskContext, TaskFailure, TaskId, TaskOutput as _, TaskResult, TaskVerdict,
+    panic, task,
 };
 pub use task_macros::worker;
 
@@ -155,15 +157,34 @@ pub fn run_on_the_pool<T: Task, R>(
     match decode::<T>(arguments) {
         Ok(arguments) => {
             let limit = context.result_bytes();
-            Box::pin(async move { run_blocking(move || finish(call(arguments, context), limit)).await? })
+            Box::pin(async move {
+                let thread = context.enter_thread();
+                run_blocking(move || {
+                    let _thread = thread;
+                    finish(call(arguments, context), limit)
+                })
+                .await?
+            })
         }
         Err(failure) => failed(failure),
     }
 }
 
-/// A borrowed error, so that the three traits below can be tried in turn.
+/// A borrowed error, so that the four traits below can be tried in turn.
 #[derive(Debug)]
 pub struct Described<'a, E>(pub &'a E);
+
+/// Before all others: an error that says what becomes of its task.
+pub trait DescribeVerdict {
+    /// The error as data.
+    fn task_failure(&self) -> TaskFailure;
+}
+
+impl<E: TaskVerdict> DescribeVerdict for &&&Described<'_, E> {
+    fn task_failure(&self) -> TaskFailure {
+        TaskFailure::from_error(self.0, std::any::type_name::<E>()).with_verdict(self.0.verdict())
+    }
+}
 
 /// First choice: a real error, whose sources are kept.
 pub trait DescribeError {
@@ -185,10 +206,13 @@ pub trait DescribeDeref {
 
 impl<E> DescribeDeref for &Described<'_, E>
 where
-    E: Deref,
+    E: Deref + 'static,
     E::Target: StdError,
 {
     fn task_failure(&self) -> TaskFailure {
+        if let Some(error) = (self.0 as &dyn Any).downcast_ref::<crate::TaskError>() {
+            return error.task_failure();
+        }
         TaskFailure::from_error(&**self.0, std::any::type_name::<E>())
     }
 }
@@ -310,16 +334,16 @@ mod tests {
                 f.write_str("plain")
             }
         }
-        let plain = (&&&Described(&Plain)).task_failure();
+        let plain = (&&&&Described(&Plain)).task_failure();
         assert_eq!((plain.message.as_str(), plain.sources.len()), ("plain", 0));
 
         let boxed: Box<dyn StdError + Send + Sync> = crate::Error::new(crate::ErrorKind::State, "outer")
             .because(std::io::Error::other("inner"))
             .into();
-        let boxed = (&&&Described(&boxed)).task_failure();
+        let boxed = (&&&&Described(&boxed)).task_failure();
         assert_eq!(boxed.sources, ["inner"]);
 
-        let io = (&&&Described(&std::io::Error::other("disk"))).task_failure();
+        let io = (&&&&Described(&std::io::Error::other("disk"))).task_failure();
         assert_eq!(io.error_type, "std::io::error::Error");
     }
 }

@@ -1,5 +1,6 @@
 //! Whether and when a task runs again: pure functions of what is stored with it.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,32 +32,108 @@ fn is_default_lost(lost: &u32) -> bool {
     *lost == RetryPolicy::DEFAULT.max_lost
 }
 
-/// Exponential waiting between attempts: `first`, twice that, four times, up to
-/// `limit`, each shortened by up to a quarter at random so that tasks which failed
-/// together do not return together.
+/// How long to wait between attempts: `exponential 1s..10m jitter` by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
     /// The wait after the first failure, in milliseconds.
     pub first_ms: u64,
     /// The longest wait, in milliseconds.
     pub limit_ms: u64,
+    /// How the wait grows from failure to failure.
+    #[serde(default, skip_serializing_if = "Growth::is_exponential")]
+    pub growth: Growth,
+    /// Whether each wait is shortened by up to a quarter at random, so that tasks which failed
+    /// together do not return together.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub jitter: bool,
+}
+
+/// How a wait grows from failure to failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Growth {
+    /// Not at all.
+    Fixed,
+    /// By the first wait each time: once, twice, three times.
+    Linear,
+    /// Doubling: once, twice, four times.
+    #[default]
+    Exponential,
+}
+
+impl Growth {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_exponential(&self) -> bool {
+        *self == Self::Exponential
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_yes(jitter: &bool) -> bool {
+    *jitter
 }
 
 impl Backoff {
-    /// One second, doubling up to ten minutes.
+    /// One second, doubling up to ten minutes, with jitter.
     pub const DEFAULT: Self = Self {
         first_ms: 1_000,
         limit_ms: 600_000,
+        growth: Growth::Exponential,
+        jitter: true,
     };
 
+    /// Waits `first`, then twice that, four times that, up to `limit`.
+    pub const fn exponential(first: Duration, limit: Duration) -> Self {
+        Self::new(Growth::Exponential, first, limit)
+    }
+
+    /// Waits `first`, then twice that, three times that, up to `limit`.
+    pub const fn linear(first: Duration, limit: Duration) -> Self {
+        Self::new(Growth::Linear, first, limit)
+    }
+
+    /// Waits as long each time.
+    pub const fn fixed(wait: Duration) -> Self {
+        Self::new(Growth::Fixed, wait, wait)
+    }
+
+    /// The same, each wait shortened by up to a quarter at random.
+    #[must_use]
+    pub const fn jitter(mut self) -> Self {
+        self.jitter = true;
+        self
+    }
+
+    const fn new(growth: Growth, first: Duration, limit: Duration) -> Self {
+        Self {
+            first_ms: milliseconds(first),
+            limit_ms: milliseconds(limit),
+            growth,
+            jitter: false,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_default(&self) -> bool {
         *self == Self::DEFAULT
     }
 
     /// The wait after this many failures (from 1), with the jitter this seed gives.
     pub fn delay(&self, failures: u32, seed: u64) -> Duration {
-        let doublings = failures.saturating_sub(1).min(40);
-        let whole = self.first_ms.saturating_mul(1 << doublings).min(self.limit_ms);
+        let before = failures.saturating_sub(1);
+        let factor = match self.growth {
+            Growth::Fixed => 1,
+            Growth::Linear => 1 + u64::from(before),
+            Growth::Exponential => 1_u64.checked_shl(before).unwrap_or(u64::MAX),
+        };
+        let whole = self.first_ms.saturating_mul(factor).min(self.limit_ms);
+        if !self.jitter {
+            return Duration::from_millis(whole);
+        }
         // The top sixteen bits of a mixed seed choose how much of the last quarter to wait.
         let part = mix(seed ^ u64::from(failures)) >> 48;
         let quarter = u128::from(whole / 4);
@@ -65,9 +142,34 @@ impl Backoff {
     }
 }
 
+const fn milliseconds(duration: Duration) -> u64 {
+    let whole = duration.as_millis();
+    if whole > u64::MAX as u128 {
+        u64::MAX
+    } else {
+        whole as u64
+    }
+}
+
 impl Default for Backoff {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+impl fmt::Display for Backoff {
+    /// As `#[task(backoff = "..")]` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, limit) = (
+            Duration::from_millis(self.first_ms),
+            Duration::from_millis(self.limit_ms),
+        );
+        match self.growth {
+            Growth::Fixed => write!(f, "fixed {first:?}")?,
+            Growth::Linear => write!(f, "linear {first:?}..{limit:?}")?,
+            Growth::Exponential => write!(f, "exponential {first:?}..{limit:?}")?,
+        }
+        f.write_str(if self.jitter { " jitter" } else { "" })
     }
 }
 
@@ -151,6 +253,46 @@ mod tests {
                     "{failures}: {delay}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_wait_is_as_long_as_it_is_said_to_be() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        for (backoff, waits) in [
+            (Backoff::fixed(second), [1, 1, 1, 1, 1]),
+            (Backoff::linear(second, minute), [1, 2, 3, 60, 60]),
+            (Backoff::exponential(second, minute), [1, 2, 4, 60, 60]),
+        ] {
+            for (failures, seconds) in [1, 2, 3, 70, u32::MAX].into_iter().zip(waits) {
+                for seed in [0, 9, u64::MAX] {
+                    assert_eq!(
+                        backoff.delay(failures, seed),
+                        seconds * second,
+                        "{backoff} {failures}"
+                    );
+                    let jittered = backoff.jitter().delay(failures, seed);
+                    assert!(jittered <= seconds * second && jittered >= seconds * second * 3 / 4);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_stored_before_growth_could_be_chosen_is_read() {
+        let read: Backoff = serde_json::from_str(r#"{"first_ms":5,"limit_ms":70}"#).expect("its old text");
+        let limits = (Duration::from_millis(5), Duration::from_millis(70));
+        assert_eq!(read, Backoff::exponential(limits.0, limits.1).jitter());
+        for backoff in [
+            read,
+            Backoff::linear(limits.0, limits.1),
+            Backoff::fixed(limits.0).jitter(),
+        ] {
+            let text = serde_json::to_string(&backoff).expect("plain");
+            assert_eq!(
+                serde_json::from_str::<Backoff>(&text).expect("its own text"),
+                backoff
+            );
         }
     }
 

@@ -4,9 +4,10 @@ use proc_macro2::{Ident, TokenStream};
 use syn::punctuated::Punctuated;
 use syn::{LitStr, Path, Token};
 
+use crate::backoff::Backoff;
 use crate::mistakes::Mistakes;
 use crate::settings::{self, Setting};
-use crate::{duration, metadata, names};
+use crate::{backoff, duration, metadata, names};
 
 const KNOWN: &[&str] = &[
     "priority",
@@ -16,12 +17,14 @@ const KNOWN: &[&str] = &[
     "name",
     "aliases",
     "max_attempts",
+    "max_lost",
+    "backoff",
     "timeout",
     "metadata",
     "crate",
 ];
 
-/// The most attempts a task may be given; the same limit as for a call.
+/// The most attempts, and the most lost workers, a task may be given.
 const MAX_ATTEMPTS: i64 = 1_000_000;
 
 /// What the user asked for; what was written wrong is as if it were not there.
@@ -36,6 +39,8 @@ pub(crate) struct Attributes {
     /// The key itself, for its place.
     pub(crate) takes_context: Option<Ident>,
     pub(crate) max_attempts: Option<i64>,
+    pub(crate) max_lost: Option<i64>,
+    pub(crate) backoff: Option<Backoff>,
     pub(crate) timeout_ms: Option<u64>,
     /// The text of a JSON object.
     pub(crate) metadata: Option<String>,
@@ -61,6 +66,8 @@ impl Attributes {
             backend: None,
             takes_context: None,
             max_attempts: None,
+            max_lost: None,
+            backoff: None,
             timeout_ms: None,
             metadata: None,
         };
@@ -92,6 +99,14 @@ impl Attributes {
             }
             "aliases" => self.aliases = aliases(&setting, mistakes)?,
             "max_attempts" => self.max_attempts = Some(setting.integer(1, MAX_ATTEMPTS, 5)?),
+            "max_lost" => self.max_lost = Some(setting.integer(0, MAX_ATTEMPTS, 0)?),
+            "backoff" => {
+                let expected =
+                    "how long to wait between attempts, such as `backoff = \"exponential 1s..10m jitter\"`";
+                let literal = setting.text(expected)?;
+                let read = backoff::read(&literal.value());
+                self.backoff = Some(read.map_err(|reason| syn::Error::new_spanned(literal, reason))?);
+            }
             "timeout" => self.timeout_ms = Some(timeout(&setting)?),
             "metadata" => self.metadata = metadata::object(&setting, mistakes)?,
             _ => {
@@ -203,6 +218,8 @@ mod tests {
             name = "billing::charge",
             aliases = ["billing::pay", "pay"],
             max_attempts = 5,
+            max_lost = 0,
+            backoff = "linear 5s..1m",
             timeout = "1m 30s",
             metadata(team = "billing"),
             crate = crate::renamed,
@@ -221,6 +238,13 @@ mod tests {
         );
         assert_eq!(attributes.aliases.len(), 2);
         assert_eq!(attributes.max_attempts, Some(5));
+        assert_eq!(attributes.max_lost, Some(0));
+        assert_eq!(
+            attributes
+                .backoff
+                .map(|backoff| (backoff.first_ms, backoff.limit_ms)),
+            Some((5_000, 60_000))
+        );
         assert_eq!(attributes.timeout_ms, Some(90_000));
         assert_eq!(attributes.metadata.as_deref(), Some(r#"{"team":"billing"}"#));
         assert_eq!(attributes.krate.to_token_stream().to_string(), "crate :: renamed");
@@ -243,6 +267,8 @@ mod tests {
             name = "two words",
             aliases = "old",
             max_attempts = 0,
+            max_lost = -1,
+            backoff = "sometimes",
             timeout = "soon",
             timeout = "30s",
             crate = 5,
@@ -256,6 +282,8 @@ mod tests {
             "task name `two words` contains a blank",
             "`aliases` takes a list of string literals",
             "`max_attempts` must be from 1 to 1000000, this is 0",
+            "`max_lost` must be from 0 to 1000000, this is -1",
+            "a backoff begins with",
             "`soon` is not a duration",
             "`crate` takes the path of the task crate",
         ];

@@ -10,6 +10,7 @@
 //! keeps the rest of the program compiling meanwhile.
 
 mod attributes;
+mod backoff;
 mod duration;
 mod expand;
 mod fallback;
@@ -58,7 +59,9 @@ use proc_macro::TokenStream;
 /// | `name` | the stored name, `"billing::charge"`; 1 to 200 bytes without blanks | `crate::function`, without modules |
 /// | `aliases` | older names, `["old::name"]`: tasks queued under them still run | none |
 /// | `max_attempts` | integer, 1 to 1000000 | 1 |
-/// | `timeout` | the time one attempt may take: `"30s"`, `"1m 30s"`, `"1h30m"`; units ms, s, m, h, d; at most 3650d | no limit |
+/// | `max_lost` | how many workers may be lost under it, 0 to 1000000; 0 makes it at-most-once | 3 |
+/// | `backoff` | how long to wait between attempts: `"exponential 1s..10m"` doubles, `"linear 10s..5m"` adds, `"fixed 30s"`; ` jitter` behind it shortens each wait by up to a quarter at random | `"exponential 1s..10m jitter"` |
+/// | `timeout` | the time one attempt may take: `"30s"`, `"1m 30s"`, `"1h30m"`; units ms, s, m, h, d; at most 3650d. A task with context has 5 s more to end by itself | no limit |
 /// | `metadata` | what the application says about the task, `metadata(team = "billing", cost = 3)`: names and texts, numbers, `true` or `false`; at most 16 KiB as JSON | none |
 /// | `crate` | path of `task_core` where the dependency is renamed | `::task_core` |
 ///

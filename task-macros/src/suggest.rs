@@ -9,6 +9,11 @@ pub(crate) fn one_of(wrong: &str, known: &[&str]) -> String {
     }
 }
 
+/// The same without the list.
+pub(crate) fn did_you_mean(wrong: &str, known: &[&str]) -> String {
+    nearest(wrong, known).map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
+}
+
 /// The nearest known word: at most a third of the letters differ, or one contains the other.
 fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();

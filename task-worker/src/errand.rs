@@ -37,8 +37,11 @@ pub(crate) enum Report {
     },
     /// The worker joined again.
     Joined(Result<WorkerKey>),
-    /// Tasks were given back, or whoever they belong to now has them.
-    GaveBack,
+    /// Tasks were given back; those whose lease was lost are where they belong.
+    GaveBack {
+        tasks: Arc<Vec<GivenBack>>,
+        answer: Result<()>,
+    },
     /// Something there may be to claim.
     Woken(Wake),
     /// The pause before the first claim is over.
@@ -101,19 +104,15 @@ impl Runner {
         })
     }
 
-    /// Gives tasks back. One try: a store that does not take them hands them to others
-    /// when the lease runs out.
-    pub(crate) fn give_back(self, tasks: Vec<GivenBack>) -> Errand {
+    /// Gives tasks back, after this pause.
+    pub(crate) fn give_back(self, tasks: Arc<Vec<GivenBack>>, pause: Duration) -> Errand {
         Box::pin(async move {
-            let count = tasks.len();
-            let gave = match self.queue() {
-                Ok(queue) => queue.give_back(tasks).await,
+            rest(pause).await;
+            let answer = match self.queue() {
+                Ok(queue) => queue.give_back(tasks.clone()).await,
                 Err(error) => Err(error),
             };
-            if let Err(error) = gave {
-                tracing::warn!(%error, tasks = count, "could not give tasks back; they return when the lease runs out");
-            }
-            Report::GaveBack
+            Report::GaveBack { tasks, answer }
         })
     }
 

@@ -5,13 +5,17 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use task_core::{
-    FailureKind, Limits, Registry, TaskContext, TaskEntry, TaskFailure, TaskRecord, execute, signals,
+    CancelToken, FailureKind, Limits, Registry, TaskContext, TaskEntry, TaskFailure, TaskRecord, execute,
+    signals,
 };
 
 use crate::slots::{Ended, Slots, Start, later};
 
 /// After so many tasks that never had to wait, the slot lets others on the thread go first.
 const IN_A_ROW: usize = 64;
+
+/// How an attempt ended, the record where somebody will want it, and the context.
+type Attempted = (Result<String, TaskFailure>, Option<TaskRecord>, TaskContext);
 
 /// What all slots of a worker share.
 #[derive(Debug, Clone)]
@@ -32,7 +36,11 @@ impl Executor {
                 self.slots.work(slot).await;
                 continue;
             };
-            ended = self.perform(slot, start).await;
+            let (done, context) = self.perform(slot, start).await;
+            ended = done;
+            if context.has_thread() {
+                self.wait_for_thread(ended.take(), &context).await;
+            }
             in_a_row += 1;
             if in_a_row % IN_A_ROW == 0 {
                 tokio::task::yield_now().await;
@@ -40,33 +48,42 @@ impl Executor {
         }
     }
 
-    /// One task from its start to its end; `None` when its lease was lost meanwhile.
-    async fn perform(&self, slot: usize, start: Start) -> Option<Ended> {
+    /// The attempt is over, but its thread goes on, which nothing can stop from outside: the end is
+    /// told at once, and the slot stays taken, so that no more threads work than there are slots.
+    async fn wait_for_thread(&self, ended: Option<Ended>, context: &TaskContext) {
+        tracing::warn!(
+            task = %context.task_id(), name = %context.record().name,
+            "the attempt was ended, but its thread goes on; its slot stays taken until it returns"
+        );
+        if let Some(ended) = ended {
+            self.slots.hand_in(ended);
+        }
+        context.thread_ended().await;
+    }
+
+    /// One task from its start to its end; `None` when its lease was lost meanwhile. Besides, its
+    /// context.
+    async fn perform(&self, slot: usize, start: Start) -> (Option<Ended>, TaskContext) {
         let id = start.record.id;
-        let (outcome, record) = match self.registry.find(&start.record.name) {
+        let (outcome, record, context) = match self.registry.find(&start.record.name) {
             Some(entry) => self.attempt(entry, start).await,
-            None => (Err(unknown(&start.record)), None),
+            None => self.unknown(start),
         };
         match &outcome {
             Ok(_) => tracing::debug!(task = %id, "task ended"),
             Err(failure) => tracing::debug!(task = %id, failure = ?failure.to_string(), "task ended"),
         }
-        let running = self.slots.end(slot)?;
-        let ended_at = later(running.started_at, running.started.elapsed());
-        Some(Ended {
+        let ended = self.slots.end(slot).map(|running| Ended {
+            ended_at: later(running.started_at, running.started.elapsed()),
             running,
             outcome,
-            ended_at,
             record,
-        })
+        });
+        (ended, context)
     }
 
-    /// One attempt; besides how it ended, the record where somebody will want it.
-    async fn attempt(
-        &self,
-        entry: &TaskEntry,
-        start: Start,
-    ) -> (Result<String, TaskFailure>, Option<TaskRecord>) {
+    /// One attempt.
+    async fn attempt(&self, entry: &TaskEntry, start: Start) -> Attempted {
         let Start {
             record,
             started_at,
@@ -86,16 +103,26 @@ impl Executor {
         let kept = signals::TASK_FINISHED.is_connected().then(|| record.clone());
 
         let context = TaskContext::new(record, self.worker_id.clone(), cancellation.clone());
-        let arguments = context.clone();
+        let outcome = self.poll_through(entry, &context, &cancellation).await;
+        (outcome, kept, context)
+    }
+
+    /// Runs the attempt; when it has to wait, another slot takes over what is in the backlog.
+    async fn poll_through(
+        &self,
+        entry: &TaskEntry,
+        context: &TaskContext,
+        cancellation: &CancelToken,
+    ) -> Result<String, TaskFailure> {
         let mut attempt = pin!(execute(
             entry,
-            &arguments.record().arguments,
-            context,
-            &cancellation,
+            &context.record().arguments,
+            context.clone(),
+            cancellation,
             self.limits
         ));
         let mut has_passed_on = false;
-        let outcome = poll_fn(|cx| {
+        poll_fn(|cx| {
             let polled = attempt.as_mut().poll(cx);
             if polled.is_pending() && !has_passed_on {
                 has_passed_on = true;
@@ -103,16 +130,21 @@ impl Executor {
             }
             polled
         })
-        .await;
-        (outcome, kept)
+        .await
     }
-}
 
-/// Only known names are claimed, so this is a mistake of the backend: back with it.
-fn unknown(record: &TaskRecord) -> TaskFailure {
-    tracing::error!(task = %record.id, name = %record.name, "claimed an unknown task");
-    TaskFailure::new(
-        FailureKind::Interrupted,
-        format!("this worker knows no task `{}`", record.name),
-    )
+    /// Only known names are claimed, so this is a mistake of the backend: back with it.
+    fn unknown(&self, start: Start) -> Attempted {
+        let Start {
+            record, cancellation, ..
+        } = start;
+        tracing::error!(task = %record.id, name = %record.name, "claimed an unknown task");
+        let message = format!("this worker knows no task `{}`", record.name);
+        let context = TaskContext::new(record, self.worker_id.clone(), cancellation);
+        (
+            Err(TaskFailure::new(FailureKind::Interrupted, message)),
+            None,
+            context,
+        )
+    }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    BackendAlias, Claim, ClaimRequest, ErrorKind, FailureKind, GivenBack, Progress, Registry, Result,
-    TaskFailure, TaskId, TaskRecord, Wake, WorkerInfo, WorkerKey, signals,
+    BackendAlias, CancelReason, Claim, ClaimRequest, ErrorKind, FailureKind, GivenBack, Progress, Registry,
+    Result, TaskFailure, TaskId, TaskRecord, Wake, WorkerInfo, WorkerKey, signals,
 };
 use tokio::time::MissedTickBehavior;
 
@@ -49,6 +49,8 @@ pub(crate) struct Fetcher {
     /// Ends that the store did not take yet.
     unwritten: Option<Unwritten>,
     given_back: Vec<GivenBack>,
+    /// Tasks that the store did not take back yet.
+    unreturned: Option<Arc<Vec<GivenBack>>>,
     failures: u32,
 
     pace: Pace,
@@ -97,6 +99,7 @@ impl Fetcher {
             is_lost: false,
             unwritten: None,
             given_back: Vec::new(),
+            unreturned: None,
             failures: 0,
             pace: Pace::new(options.prefetch, Instant::now()),
             wake: Wake::default(),
@@ -185,7 +188,7 @@ impl Fetcher {
                 }
             }
         }
-        if self.unwritten.is_none() && self.given_back.is_empty() {
+        if self.unwritten.is_none() && self.unreturned.is_none() && self.given_back.is_empty() {
             self.runner.leave(self.key).await;
         }
         self.summary.started = self.slots.load().started;
@@ -194,12 +197,8 @@ impl Fetcher {
 
     /// What to tell the store next.
     fn tell(&mut self) -> Option<Errand> {
-        if !self.given_back.is_empty() {
-            return Some(
-                self.runner
-                    .clone()
-                    .give_back(std::mem::take(&mut self.given_back)),
-            );
+        if let Some(errand) = self.bring_back() {
+            return Some(errand);
         }
         let unwritten = match self.unwritten.take() {
             Some(unwritten) => unwritten,
@@ -207,10 +206,17 @@ impl Fetcher {
         };
         if !self.given_back.is_empty() || unwritten.progress.is_empty() {
             self.unwritten = Some(unwritten).filter(|unwritten| !unwritten.progress.is_empty());
-            let returned = std::mem::take(&mut self.given_back);
-            return (!returned.is_empty()).then(|| self.runner.clone().give_back(returned));
+            return self.bring_back();
         }
         Some(self.runner.clone().finish(unwritten, pause_after(self.failures)))
+    }
+
+    /// Brings tasks back to the store, if there are any: those that it did not take before first.
+    fn bring_back(&mut self) -> Option<Errand> {
+        let given_back = &mut self.given_back;
+        let new = || (!given_back.is_empty()).then(|| Arc::new(std::mem::take(given_back)));
+        let tasks = self.unreturned.take().or_else(new)?;
+        Some(self.runner.clone().give_back(tasks, pause_after(self.failures)))
     }
 
     /// What to ask the store for next: tasks, or to be woken when there are any.
@@ -327,7 +333,16 @@ impl Fetcher {
                 self.failures += 1;
                 tracing::error!(%error, "cannot join again, trying on");
             }
-            Report::GaveBack | Report::Rested => {}
+            Report::GaveBack { answer: Ok(()), .. } => self.failures = 0,
+            Report::GaveBack {
+                tasks,
+                answer: Err(error),
+            } => {
+                self.unreturned = Some(tasks);
+                self.failures += 1;
+                tracing::error!(%error, "cannot give tasks back, trying again");
+            }
+            Report::Rested => {}
             Report::Woken(wake) => {
                 self.wake = wake;
                 self.may_claim = true;
@@ -377,7 +392,7 @@ impl Fetcher {
         self.is_lost = !self.is_stopping;
         self.slots.close();
         for running in self.slots.take_running() {
-            running.cancellation.cancel();
+            running.cancellation.cancel(CancelReason::LeaseLost);
         }
     }
 
@@ -424,7 +439,7 @@ impl Fetcher {
     fn interrupt(&mut self) {
         self.stop();
         for running in self.slots.take_running() {
-            running.cancellation.cancel();
+            running.cancellation.cancel(CancelReason::WorkerStopping);
             let goes_back_as_it_was = self.makes_way && !running.policy.is_at_most_once();
             let interrupted = (!goes_back_as_it_was).then(|| {
                 let message = "the worker was stopped before the task had ended";
@@ -451,6 +466,7 @@ impl Fetcher {
             attempt,
             last_attempt,
             interrupted,
+            snooze: None,
         });
     }
 

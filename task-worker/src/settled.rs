@@ -1,8 +1,10 @@
 //! What the end of an attempt means: for the store, for the summary, for those who listen
 //! to signals.
 
+use std::time::Duration;
+
 use task_core::{
-    AttemptError, FailureKind, Finish, GivenBack, Outcome, TaskId, TaskRecord, TaskStatus, Timestamp,
+    AttemptError, FailureKind, Finish, GivenBack, Outcome, TaskId, TaskRecord, TaskStatus, Timestamp, Verdict,
 };
 
 use crate::slots::Ended;
@@ -21,8 +23,8 @@ pub(crate) enum Settled {
     Interrupted(GivenBack),
 }
 
-/// Says what becomes of an attempt, by the task's stored policy, and counts it. A worker that
-/// makes way told its tasks to end, and nobody else wanted that: they go back as they were.
+/// Says what becomes of an attempt, by the task's stored policy, and counts it. What a worker
+/// that makes way told to end goes back as it was, and so does what snoozes.
 pub(crate) fn settle(ended: Ended, worker_id: &str, makes_way: bool, summary: &mut Summary) -> Settled {
     let Ended {
         running,
@@ -32,20 +34,25 @@ pub(crate) fn settle(ended: Ended, worker_id: &str, makes_way: bool, summary: &m
     } = ended;
     let (attempt, last_attempt, started_at) = (running.attempt, running.last_attempt, running.started_at);
     let goes_back_as_it_was = makes_way && !running.policy.is_at_most_once();
-    if let Err(failure) = &outcome
-        && (failure.kind == FailureKind::Interrupted
-            || (failure.kind == FailureKind::Canceled && goes_back_as_it_was))
-    {
-        summary.given_back += 1;
-        let interrupted = (!goes_back_as_it_was).then(|| (started_at, failure.clone()));
-        return Settled::Interrupted(GivenBack {
-            lease: running.lease,
-            attempt,
-            last_attempt,
-            interrupted,
-        });
-    }
     let id = running.lease.id();
+    if let Err(failure) = &outcome {
+        let snooze = match failure.verdict {
+            Verdict::SnoozeMs(ms) => Some(Duration::from_millis(ms)),
+            _ => None,
+        };
+        if failure.kind == FailureKind::Interrupted || snooze.is_some() {
+            summary.given_back += 1;
+            let as_it_was = goes_back_as_it_was || snooze.is_some();
+            tracing::debug!(task = %id, ?snooze, "task goes back");
+            return Settled::Interrupted(GivenBack {
+                lease: running.lease,
+                attempt,
+                last_attempt,
+                interrupted: (!as_it_was).then(|| (started_at, failure.clone())),
+                snooze,
+            });
+        }
+    }
     let outcome = Outcome::of(outcome, id, &running.policy, attempt, last_attempt);
     count(id, &outcome, summary);
     let record = record.and_then(|record| finished_record(record, &outcome, worker_id, ended_at));
@@ -121,13 +128,17 @@ pub(crate) fn finished_record(
 mod tests {
     use std::time::Instant;
 
-    use task_core::{CancellationToken, Lease, RetryPolicy, TaskFailure};
+    use task_core::{CancelToken, Lease, RetryPolicy, TaskFailure};
 
     use super::*;
     use crate::slots::Running;
 
     /// What becomes of a first attempt that ended so, of a task that may lose so many workers.
     fn settled(kind: FailureKind, max_lost: u32, makes_way: bool) -> Settled {
+        settled_with(TaskFailure::new(kind, "it did not end well"), max_lost, makes_way)
+    }
+
+    fn settled_with(failure: TaskFailure, max_lost: u32, makes_way: bool) -> Settled {
         let policy = RetryPolicy {
             max_lost,
             ..RetryPolicy::DEFAULT
@@ -139,11 +150,11 @@ mod tests {
             policy,
             started_at: Timestamp::UNIX_EPOCH,
             started: Instant::now(),
-            cancellation: CancellationToken::new(),
+            cancellation: CancelToken::new(),
         };
         let ended = Ended {
             running,
-            outcome: Err(TaskFailure::new(kind, "it did not end well")),
+            outcome: Err(failure),
             ended_at: Timestamp::UNIX_EPOCH,
             record: None,
         };
@@ -160,18 +171,29 @@ mod tests {
 
     #[test]
     fn what_was_told_to_end_by_a_worker_that_makes_way_goes_back_as_it_was() {
-        let Settled::Interrupted(task) = settled(FailureKind::Canceled, 3, true) else {
+        let Settled::Interrupted(task) = settled(FailureKind::Interrupted, 3, true) else {
             panic!("it ended");
         };
         assert!(task.interrupted.is_none());
     }
 
     #[test]
+    fn what_snoozes_goes_back_as_it_was() {
+        let failure = TaskFailure::new(FailureKind::Error, "not yet").with_verdict(Verdict::SnoozeMs(70));
+        let Settled::Interrupted(task) = settled_with(failure, 3, false) else {
+            panic!("it ended");
+        };
+        assert!(task.interrupted.is_none());
+        assert_eq!(task.snooze, Some(Duration::from_millis(70)));
+    }
+
+    #[test]
     fn everything_else_is_the_end() {
         for (kind, max_lost, makes_way) in [
             (FailureKind::Canceled, 3, false),
-            // Nobody told it to end but whoever canceled it.
+            // A worker that makes way says so: this one was canceled by somebody.
             (FailureKind::Canceled, 0, true),
+            (FailureKind::Canceled, 3, true),
             (FailureKind::Error, 3, true),
             (FailureKind::Error, 3, false),
         ] {

@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use task_core::{CancellationToken, Claimed, Lease, RetryPolicy, TaskFailure, TaskId, TaskRecord, Timestamp};
+use task_core::{
+    CancelReason, CancelToken, Claimed, Lease, RetryPolicy, TaskFailure, TaskId, TaskRecord, Timestamp,
+};
 use tokio::sync::Notify;
 
 use crate::backlog::Backlog;
@@ -22,7 +24,7 @@ pub(crate) struct Running {
     pub(crate) policy: RetryPolicy,
     pub(crate) started_at: Timestamp,
     pub(crate) started: Instant,
-    pub(crate) cancellation: CancellationToken,
+    pub(crate) cancellation: CancelToken,
 }
 
 /// A task that came to its end.
@@ -43,7 +45,7 @@ pub(crate) struct Start {
     pub(crate) record: TaskRecord,
     /// By the store's clock.
     pub(crate) started_at: Timestamp,
-    pub(crate) cancellation: CancellationToken,
+    pub(crate) cancellation: CancelToken,
 }
 
 /// The slots of a worker. Cheap to clone.
@@ -134,6 +136,13 @@ impl Slots {
             self.report(&mut state);
         }
         start
+    }
+
+    /// Hands in how this slot's task ended without taking another one.
+    pub(crate) fn hand_in(&self, ended: Ended) {
+        let mut state = self.state();
+        state.ended.push(ended);
+        self.report(&mut state);
     }
 
     /// Something changed that the fetcher may want to hear.
@@ -277,7 +286,7 @@ impl Slots {
             .flatten()
             .partition(|running| running.policy.is_at_most_once());
         for running in to_end {
-            running.cancellation.cancel();
+            running.cancellation.cancel(CancelReason::WorkerStopping);
         }
         !to_wait_for.is_empty()
     }
@@ -287,7 +296,7 @@ impl Slots {
         let mut state = self.state();
         for running in state.running.iter().flatten() {
             if ids.contains(&running.lease.id()) {
-                running.cancellation.cancel();
+                running.cancellation.cancel(CancelReason::Requested);
             }
         }
         state.backlog.remove(ids)
@@ -306,7 +315,7 @@ impl State {
             last_attempt,
             claimed_at,
         } = claimed;
-        let (started_at, cancellation) = (later(claimed_at, since.elapsed()), CancellationToken::new());
+        let (started_at, cancellation) = (later(claimed_at, since.elapsed()), CancelToken::new());
         self.started += 1;
         self.running[slot] = Some(Running {
             lease,

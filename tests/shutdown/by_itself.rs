@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conformance::executions::{gated, hands_on, record, slow_record};
-use task_core::{TaskOptions, TaskStatus, run_after};
+use task_core::{Backoff, TaskOptions, TaskStatus, run_after};
 
 use crate::system::{PATIENCE, Place};
 
@@ -96,7 +96,7 @@ async fn a_worker_told_to_run_so_many_tasks_counts_attempts_and_waits_for_their_
     let place = Place::new().await;
     let twice = TaskOptions::default()
         .max_attempts(2)
-        .backoff(Duration::ZERO, Duration::ZERO);
+        .backoff(Backoff::fixed(Duration::ZERO));
     let failing = conformance::executions::always_fails::new("on purpose").using(twice);
     let failing = place.enqueue([failing]).await[0];
     let mut worker = place.worker("worker", &["--max-tasks", "2"]);

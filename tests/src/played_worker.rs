@@ -160,7 +160,7 @@ impl PlayedWorker {
 
     /// Gives claimed tasks back.
     pub async fn give_back(&self, tasks: Vec<GivenBack>) {
-        let answer = self.queue().give_back(tasks).await;
+        let answer = self.queue().give_back(Arc::new(tasks)).await;
         answer.expect("the store takes back what it is given");
     }
 
@@ -224,7 +224,16 @@ pub fn unstarted(claimed: Claimed) -> GivenBack {
         attempt: claimed.record.attempts + 1,
         last_attempt: claimed.last_attempt,
         interrupted: None,
+        snooze: None,
         lease: claimed.lease,
+    }
+}
+
+/// It goes back for so long.
+pub fn snoozing(claimed: Claimed, snooze: Duration) -> GivenBack {
+    GivenBack {
+        snooze: Some(snooze),
+        ..unstarted(claimed)
     }
 }
 

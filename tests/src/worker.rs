@@ -90,6 +90,9 @@ macro_rules! __worker {
         );
         $crate::__family!($fixture, worker::give_back:
             one_that_was_not_started_returns_as_it_was,
+            one_that_snoozes_returns_as_it_was_due_after_that_time,
+            one_that_snoozes_and_is_canceled_ends_canceled,
+            after_an_error_the_same_tasks_may_be_handed_in_again,
             one_that_was_interrupted_keeps_the_attempt_in_its_history,
             an_interrupted_at_most_once_task_is_failed,
             an_at_most_once_task_that_was_not_started_returns,

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use task_core::{FailureKind, Limits, TaskOptions, TaskRecord, TaskStatus};
+use task_core::{Backoff, FailureKind, Limits, TaskOptions, TaskRecord, TaskStatus, Verdict};
 
 use crate::stage::{NOTE, Stage};
-use crate::tasks::{fail_at_first, fail_deeply, letters, note, oversleep, panic_in_a_thread, panic_with};
+use crate::tasks::{
+    decide, fail_at_first, fail_deeply, find_nobody, letters, note, oversleep, oversleep_on_a_thread,
+    panic_in_a_thread, panic_with, save_in_time,
+};
 
 /// The only failure of a task that ended `FAILED` at its first attempt.
 fn only_failure(record: &TaskRecord) -> (FailureKind, &str) {
@@ -23,7 +26,8 @@ fn only_failure(record: &TaskRecord) -> (FailureKind, &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retried_task_ends_successful_with_every_error_kept() {
     let stage = Stage::new().await;
-    let backoff = TaskOptions::default().backoff(Duration::from_millis(200), Duration::from_secs(1));
+    let backoff = TaskOptions::default()
+        .backoff(Backoff::exponential(Duration::from_millis(200), Duration::from_secs(1)).jitter());
     let id = stage.enqueue_one(fail_at_first::new(3_u32).using(backoff)).await;
     let worker = stage.hire("worker", 10);
     let record = stage.ends_as(id, TaskStatus::Successful).await;
@@ -61,7 +65,7 @@ async fn a_task_that_fails_at_every_attempt_ends_failed_with_every_error_kept() 
     let stage = Stage::new().await;
     let options = TaskOptions::default()
         .max_attempts(3)
-        .backoff(Duration::ZERO, Duration::ZERO);
+        .backoff(Backoff::fixed(Duration::ZERO));
     let id = stage.enqueue_one(fail_at_first::new(9_u32).using(options)).await;
     let worker = stage.hire("worker", 10);
     let record = stage.ends_as(id, TaskStatus::Failed).await;
@@ -74,6 +78,98 @@ async fn a_task_that_fails_at_every_attempt_ends_failed_with_every_error_kept() 
     );
     let summary = worker.stop().await;
     assert_eq!((summary.started, summary.retried, summary.failed), (3, 2, 1));
+}
+
+/// A task whose attempts say these words, run by a worker to its end.
+async fn decided(stage: &Stage, words: &[&str]) -> TaskRecord {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let id = stage.enqueue_one(decide::new(stage.on(), words)).await;
+    let _worker = stage.hire("worker", 10);
+    stage.ends(id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fatal_error_ends_the_task_whatever_attempts_are_left() {
+    let stage = Stage::new().await;
+    let record = decided(&stage, &["fatal"]).await;
+    assert_eq!(only_failure(&record), (FailureKind::Error, "it will never work"));
+    let failure = &record.errors[0].failure;
+    assert_eq!(failure.verdict, Verdict::Fatal);
+    assert_eq!(failure.error_type, "std::io::error::Error");
+
+    let id = stage.enqueue_one(find_nobody::new()).await;
+    let _worker = stage.hire("another", 1);
+    let record = stage.ends(id).await;
+    assert_eq!(
+        only_failure(&record),
+        (FailureKind::Error, "the customer is gone")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_in_goes_before_the_declared_wait_and_uses_an_attempt() {
+    // Its declared wait is an hour.
+    let stage = Stage::new().await;
+    let record = decided(&stage, &["retry", "retry"]).await;
+    assert_eq!(
+        (record.status, record.attempts),
+        (TaskStatus::Successful, 3),
+        "{record:?}"
+    );
+    assert_eq!(record.errors.len(), 2);
+
+    let stage = Stage::new().await;
+    let record = decided(&stage, &["retry", "retry", "retry", "value"]).await;
+    assert_eq!((record.status, record.attempts), (TaskStatus::Failed, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_snoozes_uses_no_attempt_and_leaves_nothing_in_its_history() {
+    let stage = Stage::new().await;
+    let record = decided(&stage, &["snooze", "snooze", "snooze", "snooze", "value"]).await;
+    assert_eq!(
+        (record.status, record.attempts),
+        (TaskStatus::Successful, 1),
+        "{record:?}"
+    );
+    assert_eq!(record.return_value.as_deref(), Some("1"));
+    assert!(record.errors.is_empty(), "{record:?}");
+    assert_eq!(stage.board.notes().len(), 5, "it began five times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_hears_of_its_time_limit_may_return_a_value() {
+    let stage = Stage::new().await;
+    let id = stage.enqueue_one(save_in_time::new(stage.on())).await;
+    let _worker = stage.hire("worker", 10);
+    let record = stage.ends_as(id, TaskStatus::Successful).await;
+    assert_eq!(
+        record.return_value.as_deref(),
+        Some("\"saved, since its time limit has passed\"")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_outlives_its_time_limit_keeps_its_slot() {
+    let stage = Stage::new().await;
+    let slow = stage.enqueue_one(oversleep_on_a_thread::new(stage.on())).await;
+    let worker = stage.hire("worker", 1);
+    // Its end is told at once ..
+    let record = stage.ends(slow).await;
+    assert_eq!(only_failure(&record).0, FailureKind::TimedOut);
+    // .. but the only slot is not free: nothing else begins.
+    let other = stage.enqueue_one(note::new(stage.on(), "after it")).await;
+    let waiting = tokio::time::timeout(Duration::from_millis(700), stage.ends(other)).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    assert_eq!(
+        (stage.board.running(), stage.board.notes()),
+        (1, vec!["the thread begins".to_owned()])
+    );
+    stage.board.open();
+    stage.ends_as(other, TaskStatus::Successful).await;
+    assert_eq!(stage.board.running(), 0);
+    let summary = worker.stop().await;
+    assert_eq!((summary.started, summary.failed, summary.succeeded), (2, 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +230,7 @@ async fn a_time_limit_is_held_at_every_attempt() {
     let stage = Stage::new().await;
     let twice = TaskOptions::default()
         .max_attempts(2)
-        .backoff(Duration::ZERO, Duration::ZERO);
+        .backoff(Backoff::fixed(Duration::ZERO));
     let id = stage.enqueue_one(oversleep::new(stage.on()).using(twice)).await;
     let _worker = stage.hire("worker", 10);
     let record = stage.ends_as(id, TaskStatus::Failed).await;

@@ -53,12 +53,12 @@ async fn a_plain_task_is_dropped_within_a_heartbeat() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocking_task_is_canceled_at_once_and_what_its_thread_returns_is_thrown_away() {
     let stage = Stage::new().await;
-    let _worker = stage.hire("worker", 1);
+    let _worker = stage.hire("worker", 2);
     let (record, took) = cancel_running(&stage, hold_thread::new(stage.on(), "held")).await;
     assert_canceled(&record);
     assert!(took < A_HEARTBEAT, "{took:?}");
     assert_eq!(stage.board.running(), 1, "nothing can end a thread");
-    // The slot is free all the same.
+    // Its slot stays taken, the other one goes on.
     let next = stage.enqueue_one(note::new(stage.on(), "next")).await;
     stage.ends_as(next, TaskStatus::Successful).await;
 

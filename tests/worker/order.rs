@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use task_core::{QueueSelection, Registry, TaskOptions, TaskStatus, Timestamp, priority, queue, run_after};
+use task_core::{
+    Backoff, QueueSelection, Registry, TaskOptions, TaskStatus, Timestamp, priority, queue, run_after,
+};
 use task_worker::WorkerOptions;
 
 use crate::stage::{NOTE, Stage, everything, options};
@@ -188,7 +190,8 @@ async fn a_due_time_in_the_past_is_now() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_waits_for_its_time_while_others_run() {
     let stage = Stage::new().await;
-    let options = TaskOptions::default().backoff(Duration::from_secs(3_600), Duration::from_secs(3_600));
+    let options = TaskOptions::default()
+        .backoff(Backoff::exponential(Duration::from_secs(3_600), Duration::from_secs(3_600)).jitter());
     let failing = crate::tasks::fail_at_first::new(1_u32).using(options);
     let failing = stage.enqueue_one(failing).await;
     let worker = stage.hire("worker", 1);

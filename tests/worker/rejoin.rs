@@ -100,7 +100,7 @@ impl TaskQueue for LateNews {
     async fn finish(&self, progress: Arc<Progress>) -> Result<Vec<TaskId>> {
         self.queue().finish(progress).await
     }
-    async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {
+    async fn give_back(&self, tasks: Arc<Vec<GivenBack>>) -> Result<()> {
         self.queue().give_back(tasks).await
     }
     async fn renew(&self, worker: WorkerKey, lease: Duration) -> Result<Renewal> {

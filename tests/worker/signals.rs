@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::Heard;
 use task_core::signals::{TASK_ENQUEUED, TASK_FINISHED, TASK_STARTED};
-use task_core::{Registry, TaskId, TaskOptions, TaskStatus, queue};
+use task_core::{Backoff, Registry, TaskId, TaskOptions, TaskStatus, queue};
 use task_worker::{Shutdown, Worker};
 
 use crate::stage::{Stage, options};
@@ -37,7 +37,7 @@ async fn started_is_sent_at_each_attempt_and_finished_once_when_the_store_has_it
     let finished = Heard::in_queue(&TASK_FINISHED, &own);
     let options = TaskOptions::default()
         .queue(own)
-        .backoff(std::time::Duration::ZERO, std::time::Duration::ZERO);
+        .backoff(Backoff::fixed(std::time::Duration::ZERO));
     let id = stage.enqueue_one(fail_at_first::new(2_u32).using(options)).await;
     let worker = stage.hire("worker", 10);
     let finished = heard(&finished, 1).await;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use task_core::{Backends, TaskContext, enqueue_many_on, task};
+use task_core::{
+    Backends, OrFatal as _, TaskContext, TaskError, TaskVerdict, Verdict, enqueue_many_on, task,
+};
 use tokio::sync::watch;
 
 /// What a test and its tasks share, found by its name among the arguments of the tasks.
@@ -139,6 +141,68 @@ pub async fn fail_at_first(context: TaskContext, times: u32) -> io::Result<u32> 
         return Err(io::Error::other(format!("failure {}", context.attempt())));
     }
     Ok(context.attempt())
+}
+
+/// Says at each attempt what shall become of it: `fatal`, `retry`, `snooze`, or fails as usual.
+#[task(takes_context, max_attempts = 3, backoff = "fixed 1h")]
+pub async fn decide(context: TaskContext, on: String, words: Vec<String>) -> Result<u32, TaskError> {
+    let board = board(&on)?;
+    board.note("begins");
+    let word = words.get(board.notes().len() - 1).map_or("value", String::as_str);
+    let soon = Duration::from_millis(50);
+    match word {
+        "value" => Ok(context.attempt()),
+        "fatal" => Err(io::Error::other("it will never work")).or_fatal()?,
+        "retry" => Err(TaskError::retry_in(soon, "not now")),
+        "snooze" => Err(TaskError::snooze(soon)),
+        other => Err(io::Error::other(other.to_owned()))?,
+    }
+}
+
+/// An error that knows what it means for the task.
+#[derive(Debug)]
+pub struct Gone;
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the customer is gone")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+impl TaskVerdict for Gone {
+    fn verdict(&self) -> Verdict {
+        Verdict::Fatal
+    }
+}
+
+/// Fails for good.
+#[task(max_attempts = 5)]
+pub async fn find_nobody() -> Result<(), Gone> {
+    Err(Gone)
+}
+
+/// Takes longer than it may, and hears of it.
+#[task(takes_context, timeout = "100ms")]
+pub async fn save_in_time(context: TaskContext, on: String) -> io::Result<String> {
+    let _running = board(&on)?.begin();
+    context.canceled().await;
+    let reason = context.cancel_reason().map(|reason| reason.to_string());
+    Ok(format!("saved, since {}", reason.unwrap_or_default()))
+}
+
+/// Takes longer than it may, on a thread, where nothing can end it.
+#[task(timeout = "100ms")]
+#[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
+pub fn oversleep_on_a_thread(on: String) -> io::Result<()> {
+    let board = board(&on)?;
+    let _running = board.begin();
+    board.note("the thread begins");
+    while !*board.gate.borrow() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 /// An error with a source.

@@ -286,7 +286,13 @@ impl State {
     /// Takes a task back from its worker, if the lease is still valid.
     pub(crate) fn give_back(&mut self, task: &GivenBack, now: Timestamp) {
         let number = number_of(task.lease.keys());
-        self.put_back(number, task.lease.batch(), task.interrupted.clone(), now);
+        let batch = task.lease.batch();
+        if let (Some(snooze), Some(kept)) = (task.snooze, self.tasks.get_mut(&number))
+            && kept.held.is_some_and(|(held_by, _)| held_by == batch)
+        {
+            kept.record.run_after = Some(RunAfter::In(snooze).due(now));
+        }
+        self.put_back(number, batch, task.interrupted.clone(), now);
     }
 
     /// Returns a task of a lost worker: `true` when it waits again, `false` when it ended.

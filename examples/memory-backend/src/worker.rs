@@ -65,7 +65,7 @@ impl TaskQueue for MemoryBackend {
         })
     }
 
-    async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {
+    async fn give_back(&self, tasks: Arc<Vec<GivenBack>>) -> Result<()> {
         let now = self.clock.now();
         self.write(|state| {
             tasks.iter().for_each(|task| state.give_back(task, now));

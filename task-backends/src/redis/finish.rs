@@ -164,6 +164,10 @@ pub(crate) async fn give_back(link: &Link, tasks: &[GivenBack]) -> Result<()> {
                 asked.push(why);
             }
         }
+        match task.snooze {
+            None => asked.push(""),
+            Some(snooze) => asked.number(i64::try_from(snooze.as_micros()).unwrap_or(i64::MAX)),
+        }
     }
     if shards.is_empty() {
         return Ok(());

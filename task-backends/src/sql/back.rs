@@ -1,13 +1,16 @@
 //! Tasks that go back to where they waited, or end because they may not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use task_core::{FailureKind, GivenBack, Result, RetryPolicy, TaskFailure};
+use task_core::{FailureKind, GivenBack, LATEST_US, Result, RetryPolicy, TaskFailure};
 
 use super::error::corrupt;
 use super::finish::{
-    CANCELED, FAILED, Standing, failure_text, insert_attempt, insert_result, insert_waiting, standing,
+    CANCELED, FAILED, Retry, Standing, failure_text, insert_attempt, insert_result, insert_waiting,
+    reschedule, standing,
 };
 use super::json::count;
 use super::listed::{self, Listed};
@@ -32,6 +35,8 @@ pub(crate) struct Returning {
     pub(crate) last_attempt: u32,
     /// When it was started and why it did not end; `None` when it was not started.
     pub(crate) started: Option<(i64, TaskFailure)>,
+    /// How long it wants to wait.
+    pub(crate) snooze: Option<Duration>,
 }
 
 impl Returning {
@@ -43,11 +48,12 @@ impl Returning {
             attempt: task.attempt,
             last_attempt: task.last_attempt,
             started: None,
+            snooze: None,
         }
     }
 }
 
-pub(crate) struct GiveBackWork(pub(crate) Vec<GivenBack>);
+pub(crate) struct GiveBackWork(pub(crate) Arc<Vec<GivenBack>>);
 
 #[async_trait]
 impl Work for GiveBackWork {
@@ -57,13 +63,18 @@ impl Work for GiveBackWork {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Vec<i64>> {
         let batches: BTreeSet<i64> = self.0.iter().map(|task| task.lease.batch()).collect();
         let standing = standing(transaction, &batches).await?;
+        let held = held(transaction, &standing).await?;
         let mut returning = Vec::new();
         let mut gone: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
-        for task in &self.0 {
+        for task in self.0.iter() {
             let (batch, [seq, ..]) = (task.lease.batch(), task.lease.keys());
             let Some(worker) = standing.workers.get(&batch) else {
                 continue;
             };
+            // It was handed in before, and only the answer was lost.
+            if !held.contains(&(batch, seq)) {
+                continue;
+            }
             gone.entry(batch).or_default().insert(seq);
             let started = task
                 .interrupted
@@ -77,6 +88,7 @@ impl Work for GiveBackWork {
                 attempt,
                 last_attempt: task.last_attempt,
                 started,
+                snooze: task.snooze,
             });
         }
         let ended = put_back(transaction, &returning, &standing).await?;
@@ -89,6 +101,22 @@ impl Work for GiveBackWork {
     fn is_sociable(&self) -> bool {
         true
     }
+}
+
+/// The tasks on the lists of these claims, which are held.
+async fn held(transaction: &mut Transaction<'_>, standing: &Standing) -> Result<BTreeSet<(i64, i64)>> {
+    let batches: Vec<i64> = standing.workers.keys().copied().collect();
+    let mut held = BTreeSet::new();
+    if batches.is_empty() {
+        return Ok(held);
+    }
+    let query = "SELECT id, tasks FROM @claim WHERE id IN (?*)";
+    for row in transaction.fetch(query, [batches.into()]).await? {
+        let id = row.int("id")?;
+        let list = listed::read(&row.text("tasks")?)?;
+        held.extend(list.iter().map(|task| (id, task.seq)));
+    }
+    Ok(held)
 }
 
 /// Puts the tasks of these claims back, of which the worker never heard: nothing of them
@@ -212,6 +240,8 @@ pub(crate) async fn put_back(
         let Some((started_at, failure)) = &task.started else {
             if canceled {
                 going.end(task, CANCELED, task.attempt, None);
+            } else if let Some(snooze) = task.snooze {
+                going.snooze(task, snooze);
             } else {
                 going.wait(task, task.attempt, task.last_attempt);
             }
@@ -247,6 +277,7 @@ struct Going {
     /// Lane, rank and due time by number.
     places: BTreeMap<i64, (i64, i64, i64)>,
     ready: Vec<Value>,
+    snoozing: Vec<Retry>,
     results: Vec<Value>,
     attempts: Vec<Value>,
     no_longer_canceled: Vec<i64>,
@@ -259,6 +290,7 @@ impl Going {
             now,
             places,
             ready: Vec::new(),
+            snoozing: Vec::new(),
             results: Vec::new(),
             attempts: Vec::new(),
             no_longer_canceled: Vec::new(),
@@ -280,6 +312,16 @@ impl Going {
         }
     }
 
+    fn snooze(&mut self, task: &Returning, snooze: Duration) {
+        let snooze = i64::try_from(snooze.as_micros()).unwrap_or(i64::MAX);
+        self.snoozing.push(Retry {
+            seq: task.seq,
+            due: self.now.saturating_add(snooze).min(LATEST_US),
+            attempt: task.attempt,
+            last_attempt: task.last_attempt,
+        });
+    }
+
     fn end(&mut self, task: &Returning, status: i64, attempt: u32, started_at: Option<i64>) {
         self.ended.push(task.seq);
         if let Some((lane, ..)) = self.places.get(&task.seq) {
@@ -298,6 +340,7 @@ impl Going {
 
     async fn write(self, transaction: &mut Transaction<'_>) -> Result<Vec<i64>> {
         transaction.insert(&insert_waiting("ready"), self.ready).await?;
+        reschedule(transaction, &self.snoozing).await?;
         transaction.insert(&insert_result(), self.results).await?;
         transaction.insert(&insert_attempt(), self.attempts).await?;
         if !self.no_longer_canceled.is_empty() {

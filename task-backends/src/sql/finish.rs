@@ -208,11 +208,11 @@ struct Ends {
 }
 
 /// A task that waits again.
-struct Retry {
-    seq: i64,
-    due: i64,
-    attempt: u32,
-    last_attempt: u32,
+pub(crate) struct Retry {
+    pub(crate) seq: i64,
+    pub(crate) due: i64,
+    pub(crate) attempt: u32,
+    pub(crate) last_attempt: u32,
 }
 
 /// Those rows while they are collected.
@@ -329,7 +329,7 @@ impl Collected {
 }
 
 /// Makes tasks wait until they are due again.
-async fn reschedule(transaction: &mut Transaction<'_>, retries: &[Retry]) -> Result<()> {
+pub(crate) async fn reschedule(transaction: &mut Transaction<'_>, retries: &[Retry]) -> Result<()> {
     if retries.is_empty() {
         return Ok(());
     }

@@ -128,6 +128,7 @@ impl LostClaim {
                 attempt: task.attempt,
                 last_attempt: task.last_attempt,
                 started,
+                snooze: None,
             });
         }
         let standing = standing(transaction, &BTreeSet::from([self.id])).await?;

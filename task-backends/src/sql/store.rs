@@ -215,7 +215,7 @@ impl TaskQueue for Store {
         self.writer.run(finish::FinishWork::new(progress)?).await
     }
 
-    async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()> {
+    async fn give_back(&self, tasks: Arc<Vec<GivenBack>>) -> Result<()> {
         let ended = self.writer.run(back::GiveBackWork(tasks)).await?;
         self.announce(ended).await;
         Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord};
+use crate::{FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, Verdict};
 
 /// A worker as the store knows it, from [`TaskQueue::join`] until it leaves or is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,7 +170,8 @@ impl Outcome {
     /// What the end of an attempt means for the task, by its stored policy.
     ///
     /// - A value ends it `SUCCESSFUL`, a [`FailureKind::Canceled`] ends it `CANCELED`.
-    /// - Any other failure is retried as the policy declares, else it ends `FAILED`.
+    /// - Any other failure is retried as its [`Verdict`] says, else as the policy declares, and
+    ///   ends `FAILED` when that was its last attempt. A task that snoozes is given back instead.
     pub fn of(
         ended: std::result::Result<String, TaskFailure>,
         id: TaskId,
@@ -181,10 +182,14 @@ impl Outcome {
         match ended {
             Ok(value) => Self::Succeeded(value),
             Err(failure) if failure.kind == FailureKind::Canceled => Self::Canceled(failure),
-            Err(failure) => match policy.after_failure(attempt, last_attempt, id.seed()) {
-                Some(delay) => Self::Retry(failure, delay),
-                None => Self::Failed(failure),
-            },
+            Err(failure) => {
+                let as_declared = policy.after_failure(attempt, last_attempt, id.seed());
+                match (failure.verdict, as_declared) {
+                    (Verdict::Fatal, _) | (_, None) => Self::Failed(failure),
+                    (Verdict::RetryInMs(ms), Some(_)) => Self::Retry(failure, Duration::from_millis(ms)),
+                    (_, Some(delay)) => Self::Retry(failure, delay),
+                }
+            }
         }
     }
 }
@@ -250,6 +255,8 @@ pub struct GivenBack {
     pub last_attempt: u32,
     /// When it was started, with the reason it did not end; `None` when it was not.
     pub interrupted: Option<(Timestamp, TaskFailure)>,
+    /// How long it is to wait, counted from now by the store's clock, where it asked to snooze.
+    pub snooze: Option<Duration>,
 }
 
 /// What the store answered to [`TaskQueue::renew`].
@@ -313,11 +320,13 @@ pub trait TaskQueue: Send + Sync {
     /// # Behavior
     ///
     /// - One that was not started returns as it was.
+    /// - One that snoozes returns as it was, due after that time.
     /// - One that was interrupted keeps the attempt in its history, but it does not
     ///   count as the task's own failure.
     /// - An interrupted at-most-once task is `FAILED`.
     /// - A task whose lease is no longer valid is left alone.
-    async fn give_back(&self, tasks: Vec<GivenBack>) -> Result<()>;
+    /// - After an error the same tasks may be handed in again.
+    async fn give_back(&self, tasks: Arc<Vec<GivenBack>>) -> Result<()>;
 
     /// Says that the worker lives, and learns which of its tasks shall stop.
     ///

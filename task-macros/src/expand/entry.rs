@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 
 use super::Task;
 use crate::attributes::Queue;
+use crate::backoff::{Backoff, Growth};
 use crate::forward;
 
 pub(super) fn constant(task: &Task<'_>) -> TokenStream {
@@ -60,6 +61,14 @@ fn options(task: &Task<'_>) -> TokenStream {
         let attempts = Literal::i64_unsuffixed(attempts);
         quote!(.max_attempts(#attempts))
     });
+    let max_lost = attributes.max_lost.map(|lost| {
+        let lost = Literal::i64_unsuffixed(lost);
+        quote!(.max_lost(#lost))
+    });
+    let backoff = attributes
+        .backoff
+        .as_ref()
+        .map(|backoff| backoff_call(task, backoff));
     let timeout = attributes.timeout_ms.map(|timeout| {
         let timeout = Literal::u64_unsuffixed(timeout);
         quote!(.timeout_ms(#timeout))
@@ -70,7 +79,23 @@ fn options(task: &Task<'_>) -> TokenStream {
         .map(|object| quote!(.metadata(#object)));
     let aliases = &attributes.aliases;
     let aliased = (!aliases.is_empty()).then(|| quote!(.aliased(&[#(#aliases),*])));
-    quote!(#description #queue #priority #backend #with_context #blocking #max_attempts #timeout #metadata #aliased)
+    quote!(#description #queue #priority #backend #with_context #blocking #max_attempts #max_lost #backoff #timeout #metadata #aliased)
+}
+
+fn backoff_call(task: &Task<'_>, backoff: &Backoff) -> TokenStream {
+    let krate = task.krate();
+    let duration = |milliseconds| {
+        let milliseconds = Literal::u64_unsuffixed(milliseconds);
+        quote!(::core::time::Duration::from_millis(#milliseconds))
+    };
+    let (first, limit) = (duration(backoff.first_ms), duration(backoff.limit_ms));
+    let made = match backoff.growth {
+        Growth::Fixed => quote!(#krate::Backoff::fixed(#first)),
+        Growth::Linear => quote!(#krate::Backoff::linear(#first, #limit)),
+        Growth::Exponential => quote!(#krate::Backoff::exponential(#first, #limit)),
+    };
+    let jitter = backoff.jitter.then(|| quote!(.jitter()));
+    quote!(.backoff(#made #jitter))
 }
 
 /// Compares the name of the queue with those the crate declares, if it declares any.

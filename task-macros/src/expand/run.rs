@@ -105,13 +105,13 @@ fn into_result(task: &Task<'_>, ty: &Type) -> TokenStream {
     quote_spanned!(span=> <#ty as #private::ResultType>::into_result)
 }
 
-/// The most telling of three traits that fits the error, found by the number of references.
+/// The most telling of four traits that fits the error, found by the number of references.
 fn failure(task: &Task<'_>, place: Span, error: &Ident) -> TokenStream {
     let (private, at_the_type) = (task.private(), task.private_at(place));
-    let failure = quote_spanned!(place=> (&&&#at_the_type::Described(&#error)).task_failure());
+    let failure = quote_spanned!(place=> (&&&&#at_the_type::Described(&#error)).task_failure());
     quote! {
         {
-            use #private::{DescribeDeref as _, DescribeDisplay as _, DescribeError as _};
+            use #private::{DescribeDeref as _, DescribeDisplay as _, DescribeError as _, DescribeVerdict as _};
             ::core::result::Result::Err(#failure)
         }
     }

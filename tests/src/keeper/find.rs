@@ -37,10 +37,7 @@ pub async fn every_option_is_found_as_it_was_given(store: Store) {
                     max_attempts,
                     max_lost,
                     timeout_ms,
-                    backoff: Backoff {
-                        first_ms: 1,
-                        limit_ms: 77,
-                    },
+                    backoff: Backoff::linear(Duration::from_millis(1), Duration::from_millis(77)),
                 },
                 ..in_queue("options")
             };

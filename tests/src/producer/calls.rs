@@ -5,7 +5,8 @@ use std::time::Duration;
 use task_backends::DummyBackend;
 use task_core::signals::TASK_ENQUEUED;
 use task_core::{
-    BackendAlias, Backends, Error, ErrorKind, Limits, Task as _, TaskOptions, backend, priority, queue,
+    BackendAlias, Backends, Backoff, Error, ErrorKind, Limits, Task as _, TaskOptions, backend, priority,
+    queue,
 };
 
 use crate::scene::own_queue;
@@ -125,7 +126,7 @@ pub async fn the_options_of_a_call_win_and_leave_the_definition_alone(store: Sto
         .max_attempts(9)
         .max_lost(0)
         .timeout(Duration::from_secs(5))
-        .backoff(Duration::from_secs(2), Duration::from_secs(60));
+        .backoff(Backoff::exponential(Duration::from_secs(2), Duration::from_secs(60)).jitter());
     let call = add::new(1, 2).using(options);
     let result = call.enqueue_on(&store.backends()).await.expect("accepted");
     assert_eq!((&*result.queue, result.priority), ("elsewhere", 0));

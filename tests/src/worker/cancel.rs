@@ -9,7 +9,7 @@ use crate::played_worker::{claimed_ids, failed, failed_for_now, interrupted, obe
 use crate::scene::{due_in, ids, many, new_task, stopped, with_policy};
 
 impl Store {
-    async fn cancel(&self, id: task_core::TaskId) -> Cancellation {
+    pub(crate) async fn cancel(&self, id: task_core::TaskId) -> Cancellation {
         self.backend().cancel(id).await.expect("the task is there")
     }
 }

@@ -1,11 +1,12 @@
 //! Claimed tasks that go back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use task_core::{FailureKind, TaskStatus};
+use task_core::{FailureKind, LATEST_US, TaskStatus};
 
 use crate::Store;
-use crate::played_worker::{claimed_ids, interrupted, succeeded, unstarted};
+use crate::played_worker::{claimed_ids, interrupted, snoozing, succeeded, unstarted};
 use crate::scene::{many, stopped, with_policy};
 
 /// One that was not started returns as it was.
@@ -18,6 +19,78 @@ pub async fn one_that_was_not_started_returns_as_it_was(store: Store) {
         worker.give_back(vec![unstarted(claimed)]).await;
         assert_eq!(store.find(task.id).await, task);
     }
+}
+
+/// One that snoozes returns as it was, due after that time.
+pub async fn one_that_snoozes_returns_as_it_was_due_after_that_time(store: Store) {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let worker = store.steady_worker("w").await;
+    let task = store.enqueue(with_policy(2, 0)).await;
+    for _ in 0..3 {
+        let claimed = worker.claim_one().await;
+        assert_eq!((claimed.record.attempts, claimed.last_attempt), (0, 2));
+        let at = claimed.claimed_at;
+        worker.give_back(vec![snoozing(claimed, 10 * MINUTE)]).await;
+        let found = store.find(task.id).await;
+        assert_eq!((found.status, found.attempts), (TaskStatus::Ready, 0));
+        assert_eq!((found.errors, found.started_at), (Vec::new(), None));
+        assert!(found.run_after >= Some(at + 10 * MINUTE), "{:?}", found.run_after);
+        assert_eq!(worker.claim(10).await.len(), 0);
+        store.advance(9 * MINUTE).await;
+        assert_eq!(worker.claim(10).await.len(), 0, "nine minutes are not ten");
+        store.advance(2 * MINUTE).await;
+    }
+    // However long: it waits until the latest time there is.
+    let claimed = worker.claim_one().await;
+    worker.give_back(vec![snoozing(claimed, Duration::MAX)]).await;
+    let due = store.find(task.id).await.run_after.expect("it waits");
+    assert_eq!(due.as_microsecond(), LATEST_US);
+}
+
+/// After an error the same tasks may be handed in again: they go back once.
+pub async fn after_an_error_the_same_tasks_may_be_handed_in_again(store: Store) {
+    let worker = store.worker("w").await;
+    store.backend().enqueue(many(4)).await.expect("accepted");
+    let mut claimed = worker.claim(4).await;
+    let rest = claimed.split_off(3);
+    let mut claimed = claimed.into_iter();
+    let mut next = || claimed.next().expect("three");
+    let tasks = Arc::new(vec![
+        unstarted(next()),
+        snoozing(next(), Duration::ZERO),
+        interrupted(next(), stopped()),
+    ]);
+    for _ in 0..2 {
+        worker.queue().give_back(tasks.clone()).await.expect("taken back");
+    }
+    let another = store.worker("another").await;
+    let again = another.claim(10).await;
+    assert_eq!(again.len(), 3);
+    // Also after somebody else has them.
+    worker.queue().give_back(tasks).await.expect("left alone");
+    assert_eq!(another.claim(10).await.len(), 0);
+    for task in again.into_iter().chain(rest) {
+        let id = task.record.id;
+        assert_eq!(store.find(id).await.status, TaskStatus::Running);
+    }
+}
+
+/// One that snoozes and is canceled meanwhile ends `CANCELED`.
+pub async fn one_that_snoozes_and_is_canceled_ends_canceled(store: Store) {
+    let worker = store.worker("w").await;
+    let [running, waiting] = [0, 1].map(|_| with_policy(1, 3));
+    let (running, waiting) = (store.enqueue(running).await, store.enqueue(waiting).await);
+    let [first, second]: [_; 2] = worker.claim(2).await.try_into().expect("both");
+    store.cancel(running.id).await;
+    let snooze = Duration::from_secs(60);
+    worker
+        .give_back(vec![snoozing(first, snooze), snoozing(second, snooze)])
+        .await;
+    assert_eq!(store.find(running.id).await.status, TaskStatus::Canceled);
+    store.cancel(waiting.id).await;
+    assert_eq!(store.find(waiting.id).await.status, TaskStatus::Canceled);
+    store.advance(2 * snooze).await;
+    assert_eq!(worker.claim(10).await.len(), 0);
 }
 
 /// One that was interrupted keeps the attempt in its history, but it does not
@@ -94,7 +167,7 @@ pub async fn a_task_whose_lease_is_no_longer_valid_is_left_alone(store: Store) {
 /// Gives claimed tasks back, to be claimed again at once.
 pub async fn what_is_given_back_can_be_claimed_at_once(store: Store) {
     let (giving, taking) = (store.worker("giving").await, store.worker("taking").await);
-    store.enqueue_all(many(4)).await;
+    store.backend().enqueue(many(4)).await.expect("accepted");
     let claimed = giving.claim(4).await;
     let tasks = claimed_ids(&claimed);
     assert_eq!(taking.claim(10).await.len(), 0);
@@ -112,7 +185,7 @@ pub async fn what_is_given_back_can_be_claimed_at_once(store: Store) {
 /// The rest of a batch is still its worker's, and what was given back is not rescued again.
 pub async fn the_rest_of_the_batch_goes_on(store: Store) {
     let worker = store.worker("w").await;
-    store.enqueue_all(many(4)).await;
+    store.backend().enqueue(many(4)).await.expect("accepted");
     let mut batch = worker.claim(4).await;
     let tasks = claimed_ids(&batch);
     let back = batch.remove(0);

@@ -1,7 +1,7 @@
 //! What return values may be, and what is left of a failure's text: the same in every store.
 
 use task_core::{
-    CancellationToken, FailureKind, Limits, Outcome, Task, TaskCall, TaskContext, TaskFailure, TaskResult,
+    CancelToken, FailureKind, Limits, Outcome, Task, TaskCall, TaskContext, TaskFailure, TaskResult,
     TaskStatus, execute,
 };
 
@@ -17,7 +17,7 @@ async fn ran<T: Task>(store: &Store, call: TaskCall<T>) -> TaskResult<T::Output>
     let mut result = call.enqueue_on(&store.backends()).await.expect("accepted");
     let worker = store.worker("w").await.knowing(&[T::ENTRY.name()]);
     let claimed = worker.claim_one().await;
-    let token = CancellationToken::new();
+    let token = CancelToken::new();
     let arguments = claimed.record.arguments.clone();
     let context = TaskContext::new(claimed.record.clone(), "w", token.clone());
     let outcome = match execute(T::ENTRY, &arguments, context, &token, Limits::DEFAULT).await {

@@ -1,6 +1,6 @@
 //! An argument that had other names is found under each of them, and written under its own.
 
-use task_core::{CancellationToken, FailureKind, Limits, Registry, TaskContext, TaskFailure, execute, task};
+use task_core::{CancelToken, FailureKind, Limits, Registry, TaskContext, TaskFailure, execute, task};
 
 #[task]
 async fn pay(
@@ -19,7 +19,7 @@ async fn pay(
 async fn run(arguments: &str) -> Result<String, TaskFailure> {
     let registry = Registry::collected().expect("one task");
     let entry = registry.iter().next().expect("registered");
-    let (context, token) = (TaskContext::detached("pay"), CancellationToken::new());
+    let (context, token) = (TaskContext::detached("pay"), CancelToken::new());
     execute(entry, arguments, context, &token, Limits::DEFAULT).await
 }
 

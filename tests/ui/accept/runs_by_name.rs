@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use task_core::{CancellationToken, FailureKind, Limits, Registry, TaskContext, TaskFailure, execute, task};
+use task_core::{CancelToken, FailureKind, Limits, Registry, TaskContext, TaskFailure, execute, task};
 
 #[derive(Debug)]
 pub struct Grumpy;
@@ -44,7 +44,7 @@ fn parse(number: String) -> Result<i32, std::num::ParseIntError> {
 async fn run(name: &str, arguments: &str) -> Result<String, TaskFailure> {
     let registry = Registry::collected().expect("names differ");
     let entry = registry.require(&format!("{}::{name}", module_path!())).expect("registered");
-    let (context, token) = (TaskContext::detached(name), CancellationToken::new());
+    let (context, token) = (TaskContext::detached(name), CancelToken::new());
     execute(entry, arguments, context, &token, Limits::DEFAULT).await
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use examples::{FoundFile, flaky, measure_folder, queues, remind, survey_file};
-use task_core::{TaskCall, TaskId, TaskOptions, priority, run_after};
+use task_core::{Backoff, TaskCall, TaskId, TaskOptions, priority, run_after};
 
 /// How many of the largest files go first: what takes longest should not begin last.
 const LARGEST: usize = 10;
@@ -41,7 +41,8 @@ impl Orders {
         // Once it is due it goes before all that still waits.
         let later = run_after(LATER).priority(100);
         let remind = remind::new("Time for tea").using(later).enqueue().await?;
-        let patience = TaskOptions::default().backoff(Duration::from_millis(200), Duration::from_secs(1));
+        let patience = TaskOptions::default()
+            .backoff(Backoff::exponential(Duration::from_millis(200), Duration::from_secs(1)).jitter());
         let flaky = flaky::new(FAILURES).using(patience).enqueue().await?;
         let measure = measure_folder::enqueue(folder).await?;
         let failing = survey_file::enqueue(&*not_utf8).await?;

@@ -5,8 +5,8 @@
 local NOBODY = string.rep('\0', 8)
 
 -- `what` is the attempt that was begun, packed, or nil when none was; `attempt` the attempts before it.
--- Answers whether it waits again.
-local function put_back(id, name, time, attempt, last, what, is_loss)
+-- `snooze` is how many microseconds it wants to wait, or nil. Answers whether it waits again.
+local function put_back(id, name, time, attempt, last, what, is_loss, snooze)
     local body = call('HGET', TASK, id)
     local seq, at, rank, kind, given, _, max_lost, queue, task = struct.unpack(HEAD, body)
     local _, _, losses, due8, entries = read_history(id)
@@ -29,6 +29,12 @@ local function put_back(id, name, time, attempt, last, what, is_loss)
         local result = struct.pack('>B', ends_as) .. NOBODY .. struct.pack('>I4I8I8', attempt, 0, time)
         write_result(id, seq, ends_as, queue, result, name)
         return false
+    end
+    if snooze then
+        local due = math.min(time + snooze, LATEST)
+        write_history(id, attempt, last, losses, be8(due), entries or '')
+        add_scheduled(due, be8(seq) .. id, queue)
+        return true
     end
     local due = due8 == NOT_RESCHEDULED and first_due(at, kind, given) or struct.unpack('>i8', due8)
     add_ready(rank, lane_of(queue, task), { digits(due), be8(seq) .. id })
