@@ -90,7 +90,13 @@ fn is_test(file: &str, function: &str) -> bool {
                 .is_some_and(|rest| rest.starts_with('('));
             is_it && (own.contains("#[test]") || own.contains("#[tokio::test"))
         });
-    is_case || is_marked
+    // `on_every_store!` makes a test of it for each store.
+    let lists = source
+        .split("on_every_store! {")
+        .chain(source.split("on_stores! {"))
+        .skip(1);
+    let mut names = lists.flat_map(|list| list.split('}').next().unwrap_or_default().split([',', '[', ']']));
+    is_case || is_marked || names.any(|name| name.trim() == function)
 }
 
 /// What is wrong with a name of a test, if anything.

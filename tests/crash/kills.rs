@@ -5,7 +5,7 @@ use std::time::Instant;
 use conformance::executions::slow_record;
 use task_core::TaskOptions;
 
-use crate::system::{PATIENCE, Place, Process, Random, Signal};
+use crate::system::{Kind, PATIENCE, Place, Process, Random, Signal, on_every_store};
 
 /// Short, so that what a killed worker held is missed for a moment only.
 const FLAGS: [&str; 2] = ["--lease", "2s"];
@@ -73,12 +73,11 @@ async fn a_hundred_thousand_tasks_end_successful_though_two_of_four_workers_are_
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_kills_at_random_moments_leave_an_exact_ledger() {
+async fn ten_kills_at_random_moments_leave_an_exact_ledger(kind: Kind) {
     const TASKS: u32 = 5_000;
     const KILLS: usize = 10;
     let mut random = Random::new();
-    let place = Place::new().await;
+    let place = Place::on(kind).await;
     // Whoever is unlucky often enough would end FAILED, which another test shows.
     let unlucky = TaskOptions::default().max_lost(u32::MAX);
     let calls =
@@ -108,4 +107,8 @@ async fn ten_kills_at_random_moments_leave_an_exact_ledger() {
     place.assert_exact(&all).await;
     place.assert_clean().await;
     assert!(workers.iter_mut().all(Process::is_alive));
+}
+
+on_every_store! {
+    ten_kills_at_random_moments_leave_an_exact_ledger,
 }

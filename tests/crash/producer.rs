@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::system::{PATIENCE, PRODUCER, Place, Process, Random, Signal, eventually, spawn};
+use crate::system::{
+    Kind, PATIENCE, PRODUCER, Place, Process, Random, Signal, eventually, on_every_store, spawn,
+};
 
 /// The ids it printed whole: those whose enqueue returned.
 fn printed(producer: &Process) -> Vec<String> {
@@ -21,11 +23,10 @@ async fn enqueued(producer: &Process, count: usize) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_task_whose_enqueue_returned_survives_the_producer_and_is_executed_once() {
+async fn every_task_whose_enqueue_returned_survives_the_producer_and_is_executed_once(kind: Kind) {
     const KILLS: usize = 5;
     let mut random = Random::new();
-    let place = Place::new().await;
+    let place = Place::on(kind).await;
     let mut promised: Vec<String> = Vec::new();
     for kill in 0..KILLS {
         let mut producer = spawn(
@@ -55,11 +56,10 @@ async fn every_task_whose_enqueue_returned_survives_the_producer_and_is_executed
     place.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn producers_and_workers_killed_together_lose_nothing_that_was_promised() {
+async fn producers_and_workers_killed_together_lose_nothing_that_was_promised(kind: Kind) {
     const ROUNDS: usize = 4;
     let mut random = Random::new();
-    let place = Place::new().await;
+    let place = Place::on(kind).await;
     let flags = ["--lease", "1s"];
     let (mut promised, mut killed): (Vec<String>, Vec<Process>) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -102,4 +102,9 @@ async fn producers_and_workers_killed_together_lose_nothing_that_was_promised() 
     let all: Vec<&Process> = killed.iter().chain([&last]).collect();
     place.assert_exact(&all).await;
     place.assert_clean().await;
+}
+
+on_every_store! {
+    producers_and_workers_killed_together_lose_nothing_that_was_promised,
+    every_task_whose_enqueue_returned_survives_the_producer_and_is_executed_once,
 }

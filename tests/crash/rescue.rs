@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use conformance::executions::{aborts, gated, slow_record};
 use task_core::{FailureKind, TaskOptions, TaskRecord, TaskStatus};
 
-use crate::system::{PATIENCE, Place, Process, Random, Signal, eventually};
+use crate::system::{Kind, PATIENCE, Place, Process, Random, Signal, eventually, on_every_store};
 
 const LEASE: [&str; 2] = ["--lease", "1s"];
 
@@ -18,9 +18,8 @@ fn kinds(record: &TaskRecord) -> Vec<FailureKind> {
     record.errors.iter().map(|error| error.failure.kind).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_kill_the_next_start_finishes_everything_and_only_what_ran_has_an_attempt_more() {
-    let place = Place::new().await;
+async fn after_a_kill_the_next_start_finishes_everything_and_only_what_ran_has_an_attempt_more(kind: Kind) {
+    let place = Place::on(kind).await;
     // Quick ones make the worker take more than it can run, slow ones keep it from running them.
     let quick = place.enqueue_records(2_000).await;
     let running = place
@@ -91,17 +90,15 @@ async fn workers_until_one_lives(
 }
 
 async fn nothing_left(place: &Place) -> bool {
-    let mut sql = place.sql().await;
-    let left = sql
-        .number("SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM claim)")
-        .await;
-    sql.close().await;
-    left == 0
+    place
+        .counts()
+        .await
+        .iter()
+        .all(|count| count.status.is_finished())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_kills_its_workers_is_failed_after_the_fourth_and_spoils_no_other() {
-    let place = Place::new().await;
+async fn a_task_that_kills_its_workers_is_failed_after_the_fourth_and_spoils_no_other(kind: Kind) {
+    let place = Place::on(kind).await;
     let mut others = place.enqueue_records(20).await;
     let poison = place.enqueue([aborts::new(1)]).await[0];
     others.extend(place.enqueue_records(300).await);
@@ -136,9 +133,8 @@ async fn a_task_that_kills_its_workers_is_failed_after_the_fourth_and_spoils_no_
     place.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_kills_its_worker_and_may_not_run_twice_does_not() {
-    let place = Place::new().await;
+async fn a_task_that_kills_its_worker_and_may_not_run_twice_does_not(kind: Kind) {
+    let place = Place::on(kind).await;
     let once = TaskOptions::default().max_lost(0);
     let poison = place.enqueue([aborts::new(1).using(once)]).await[0];
     let dead = workers_until_one_lives(&place, &LEASE, async || nothing_left(&place).await).await;
@@ -153,13 +149,12 @@ async fn a_task_that_kills_its_worker_and_may_not_run_twice_does_not() {
     assert_eq!(dead.len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tasks_that_may_not_run_twice_are_successful_or_failed_but_never_executed_twice() {
+async fn tasks_that_may_not_run_twice_are_successful_or_failed_but_never_executed_twice(kind: Kind) {
     const TASKS: u32 = 600;
     const AT_A_TIME: usize = 10;
     const KILLS: usize = 4;
     let mut random = Random::new();
-    let place = Place::new().await;
+    let place = Place::on(kind).await;
     let once = TaskOptions::default().max_lost(0);
     let calls = (0..TASKS).map(|number| slow_record::new(number, u64::from(number % 5)).using(once.clone()));
     place.enqueue(calls).await;
@@ -209,4 +204,11 @@ async fn tasks_that_may_not_run_twice_are_successful_or_failed_but_never_execute
     );
     drop(last);
     place.assert_clean().await;
+}
+
+on_every_store! {
+    after_a_kill_the_next_start_finishes_everything_and_only_what_ran_has_an_attempt_more,
+    a_task_that_kills_its_workers_is_failed_after_the_fourth_and_spoils_no_other,
+    a_task_that_kills_its_worker_and_may_not_run_twice_does_not,
+    tasks_that_may_not_run_twice_are_successful_or_failed_but_never_executed_twice,
 }

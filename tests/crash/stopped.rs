@@ -3,7 +3,7 @@
 use conformance::executions::{gated, record, slow_record};
 use task_core::{FailureKind, TaskStatus};
 
-use crate::system::{PATIENCE, Place, Signal};
+use crate::system::{Kind, PATIENCE, Place, Signal, on_every_store};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_workers_late_result_is_refused_and_the_others_stands() {
@@ -55,12 +55,11 @@ async fn a_stopped_workers_late_result_is_refused_and_the_others_stands() {
     assert!(late.is_alive());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoils_nothing() {
+async fn a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoils_nothing(kind: Kind) {
     // More than the other one can do while this one is stopped.
     const EACH_TIME: u32 = 1_500;
-    const STOPS: usize = 4;
-    let place = Place::new().await;
+    const STOPS: usize = 3;
+    let place = Place::on(kind).await;
     let flags = ["--lease", "1s", "--concurrency", "4"];
     let (stuttering, steady) = (place.worker("stuttering", &flags), place.worker("steady", &flags));
     place.workers_join(2).await;
@@ -94,4 +93,8 @@ async fn a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoil
         );
     }
     place.assert_clean().await;
+}
+
+on_every_store! {
+    a_worker_that_is_stopped_again_and_again_comes_back_each_time_and_spoils_nothing,
 }

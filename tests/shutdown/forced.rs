@@ -5,7 +5,7 @@ use std::time::Duration;
 use conformance::executions::{gated, gated_thread};
 use task_core::{FailureKind, TaskId, TaskOptions, TaskRecord, TaskStatus};
 
-use crate::system::{PATIENCE, Place, Process, Signal};
+use crate::system::{Kind, PATIENCE, Place, Process, Signal, on_every_store};
 
 /// So long that nothing below can have waited for it.
 const LEASE: [&str; 2] = ["--lease", "10m"];
@@ -43,9 +43,8 @@ async fn ends_elsewhere(place: &Place, id: TaskId) {
     place.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_gives_what_runs_back_at_once_and_the_worker_exits_with_1() {
-    let place = Place::new().await;
+async fn a_second_signal_gives_what_runs_back_at_once_and_the_worker_exits_with_1(kind: Kind) {
+    let place = Place::on(kind).await;
     let (mut worker, id) = in_the_middle(&place, &[]).await;
     worker.send(Signal::TERM);
     worker.says("received SIGTERM").await;
@@ -58,9 +57,8 @@ async fn a_second_signal_gives_what_runs_back_at_once_and_the_worker_exits_with_
     ends_elsewhere(&place, id).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_the_stop_timeout_what_runs_goes_back_and_the_worker_exits_with_0() {
-    let place = Place::new().await;
+async fn after_the_stop_timeout_what_runs_goes_back_and_the_worker_exits_with_0(kind: Kind) {
+    let place = Place::on(kind).await;
     let (mut worker, id) = in_the_middle(&place, &["--stop-timeout", "500ms"]).await;
     worker.send(Signal::TERM);
     assert_eq!(worker.exits_within(AT_ONCE).await, 0);
@@ -83,9 +81,8 @@ async fn a_task_that_blocks_its_thread_does_not_keep_a_forced_worker() {
     ends_elsewhere(&place, id).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_may_not_run_twice_is_failed_when_its_worker_is_forced() {
-    let place = Place::new().await;
+async fn a_task_that_may_not_run_twice_is_failed_when_its_worker_is_forced(kind: Kind) {
+    let place = Place::on(kind).await;
     let once = TaskOptions::default().max_lost(0);
     let id = place.enqueue([gated::new(1, "end").using(once)]).await[0];
     let mut worker = place.worker("first", &LEASE);
@@ -102,10 +99,9 @@ async fn a_task_that_may_not_run_twice_is_failed_when_its_worker_is_forced() {
     place.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn many_running_tasks_go_back_together() {
+async fn many_running_tasks_go_back_together(kind: Kind) {
     const RUNNING: u32 = 100;
-    let place = Place::new().await;
+    let place = Place::on(kind).await;
     let ids = place
         .enqueue((0..RUNNING).map(|number| gated::new(number, "end")))
         .await;
@@ -126,4 +122,11 @@ async fn many_running_tasks_go_back_together() {
         assert_eq!(ledger.of(&id.to_string()), [worker.pid(), second.pid()]);
     }
     place.assert_clean().await;
+}
+
+on_every_store! {
+    a_second_signal_gives_what_runs_back_at_once_and_the_worker_exits_with_1,
+    after_the_stop_timeout_what_runs_goes_back_and_the_worker_exits_with_0,
+    a_task_that_may_not_run_twice_is_failed_when_its_worker_is_forced,
+    many_running_tasks_go_back_together,
 }

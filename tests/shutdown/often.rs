@@ -3,22 +3,22 @@
 use std::time::{Duration, Instant};
 
 use conformance::executions::slow_record;
+use task_core::TaskStatus;
 
-use crate::system::{PATIENCE, Place, Random, Signal};
+use crate::system::{Kind, PATIENCE, Place, Random, Signal, on_every_store, scale};
 
 /// No task runs that long, so no polite end takes longer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn twenty_sigterms_at_random_moments_lose_nothing_and_repeat_nothing() {
+async fn sigterms_at_random_moments_lose_nothing_and_repeat_nothing(kind: Kind) {
     // More than a worker can do in the time that it takes to notice so many executions.
     const EACH_TIME: u32 = 1_000;
-    const TERMS: usize = 20;
+    let terms = scale("LEDGER_SIGTERMS", 20);
     let mut random = Random::new();
-    let place = Place::new().await;
+    let place = Place::on(kind).await;
     let mut slowest = Duration::ZERO;
     let mut enqueued = 0;
-    for term in 0..TERMS {
+    for term in 0..terms {
         let calls = (0..EACH_TIME).map(|number| slow_record::new(number, u64::from(number % 10)));
         enqueued += place.enqueue(calls).await.len();
         let mut worker = place.worker(&format!("worker-{term}"), &["--lease", "10m"]);
@@ -31,15 +31,13 @@ async fn twenty_sigterms_at_random_moments_lose_nothing_and_repeat_nothing() {
         assert_eq!(worker.exits_within(DEADLINE).await, 0);
         slowest = slowest.max(began.elapsed());
         // Nothing waits for a rescuer: what was not run is there for the next one.
-        let mut sql = place.sql().await;
-        assert_eq!(sql.number("SELECT count(*) FROM claim").await, 0, "after {term}");
-        sql.close().await;
+        assert_eq!(place.count(TaskStatus::Running).await, 0, "after {term}");
     }
     let mut last = place.worker("last", &["--batch"]);
     assert_eq!(last.exits_within(PATIENCE).await, 0);
     let ledger = place.ledger().read();
     print!("{}", ledger.summary(&[]));
-    println!("the slowest end took {slowest:?}");
+    println!("{terms} signals, the slowest end took {slowest:?}");
     assert_eq!((ledger.tasks(), ledger.most()), (enqueued, 1));
     let ended = place.ended().await;
     assert!(
@@ -50,9 +48,8 @@ async fn twenty_sigterms_at_random_moments_lose_nothing_and_repeat_nothing() {
     place.assert_clean().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signal_right_after_the_start_is_heard() {
-    let place = Place::new().await;
+async fn a_signal_right_after_the_start_is_heard(kind: Kind) {
+    let place = Place::on(kind).await;
     let ids = place.enqueue_records(2_000).await;
     for start in 0..10 {
         let mut worker = place.worker(&format!("worker-{start}"), &["--lease", "10m"]);
@@ -65,4 +62,9 @@ async fn a_signal_right_after_the_start_is_heard() {
     assert_eq!(place.ledger().read().tasks(), ids.len());
     place.assert_exact(&[]).await;
     place.assert_clean().await;
+}
+
+on_every_store! {
+    a_signal_right_after_the_start_is_heard,
+    sigterms_at_random_moments_lose_nothing_and_repeat_nothing,
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use conformance::executions::gated;
 use task_core::TaskStatus;
 
-use crate::system::{PATIENCE, Place, Signal};
+use crate::system::{Kind, PATIENCE, Place, Signal, on_every_store};
 
 /// So long that nothing below can have waited for it.
 const LEASE: [&str; 2] = ["--lease", "10m"];
@@ -16,8 +16,8 @@ const AT_ONCE: Duration = Duration::from_secs(10);
 /// What "the worker was idle" means: it has nothing to wait for.
 const IDLE: Duration = Duration::from_secs(1);
 
-async fn finishes_what_runs_and_gives_the_rest_back_at_once(signal: Signal, name: &str) {
-    let place = Place::new().await;
+async fn finishes_what_runs_and_gives_the_rest_back_at_once(kind: Kind, signal: Signal, name: &str) {
+    let place = Place::on(kind).await;
     // Quick ones make the worker take more than it can run, slow ones keep it from running them.
     let quick = place.enqueue_records(1_000).await;
     let running = place
@@ -70,19 +70,18 @@ async fn finishes_what_runs_and_gives_the_rest_back_at_once(signal: Signal, name
     place.workers_join(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn at_sigterm_running_tasks_end_and_others_are_given_back_at_once() {
-    finishes_what_runs_and_gives_the_rest_back_at_once(Signal::TERM, "SIGTERM").await;
+async fn at_sigterm_running_tasks_end_and_others_are_given_back_at_once(kind: Kind) {
+    finishes_what_runs_and_gives_the_rest_back_at_once(kind, Signal::TERM, "SIGTERM").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_sigint_running_tasks_end_and_others_are_given_back_at_once() {
-    finishes_what_runs_and_gives_the_rest_back_at_once(Signal::INT, "SIGINT").await;
+    finishes_what_runs_and_gives_the_rest_back_at_once(Kind::Sqlite, Signal::INT, "SIGINT").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_sigquit_running_tasks_end_and_others_are_given_back_at_once() {
-    finishes_what_runs_and_gives_the_rest_back_at_once(Signal::QUIT, "SIGQUIT").await;
+    finishes_what_runs_and_gives_the_rest_back_at_once(Kind::Sqlite, Signal::QUIT, "SIGQUIT").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,4 +126,8 @@ async fn a_worker_with_only_later_tasks_ends_within_a_second() {
     worker.send(Signal::TERM);
     assert_eq!(worker.exits_within(IDLE).await, 0);
     assert_eq!(place.find(id).await.status, TaskStatus::Ready);
+}
+
+on_every_store! {
+    at_sigterm_running_tasks_end_and_others_are_given_back_at_once,
 }

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use task_core::{TaskContext, TaskId, task};
 
@@ -15,7 +15,7 @@ use task_core::{TaskContext, TaskId, task};
 pub const FOLDER: &str = "SYSTEM_TEST_FOLDER";
 
 /// The length of a line of the ledger, with its end.
-pub const LINE_BYTES: usize = 36 + 1 + 10 + 1 + 10 + 1;
+pub const LINE_BYTES: usize = 36 + 1 + 10 + 1 + 10 + 1 + 16 + 1;
 
 /// How often a waiting task looks at its gate.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -37,7 +37,7 @@ pub fn gate_in(folder: &Path, gate: &str, pid: Option<u32>) -> PathBuf {
 /// Writes down that this attempt began, and returns the process it began in.
 fn begin(context: &TaskContext, number: u32) -> io::Result<u32> {
     let (id, pid): (TaskId, u32) = (context.task_id(), std::process::id());
-    let line = format!("{id} {number:>10} {pid:>10}\n");
+    let line = format!("{id} {number:>10} {pid:>10} {:>16}\n", now());
     debug_assert_eq!(line.len(), LINE_BYTES);
     let mut ledger = ledger()?;
     let written = ledger.write(line.as_bytes())?;
@@ -46,6 +46,12 @@ fn begin(context: &TaskContext, number: u32) -> io::Result<u32> {
     } else {
         Err(io::Error::other("a line of the ledger was cut"))
     }
+}
+
+/// Microseconds since 1970 by the clock that all processes of the machine share.
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// The ledger of this process.

@@ -74,6 +74,11 @@ impl Reader {
         ledger
     }
 
+    /// Every execution, in the order in which they were written down.
+    pub fn lines(&self) -> Vec<Line> {
+        self.lines_from(0).0
+    }
+
     /// The whole lines from this byte on, and how many bytes they are.
     fn lines_from(&self, start: u64) -> (Vec<Line>, u64) {
         let Ok(mut file) = File::open(&self.path) else {
@@ -90,20 +95,25 @@ impl Reader {
 }
 
 /// One execution.
-struct Line {
-    id: String,
-    number: u32,
-    pid: u32,
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub id: String,
+    pub number: u32,
+    pub pid: u32,
+    /// When it began, in microseconds since 1970.
+    pub at: u64,
 }
 
 impl Line {
     fn parse(line: &str) -> Self {
         assert_eq!(line.len() + 1, LINE_BYTES, "every line is whole: {line:?}");
-        let number = |text: &str| text.trim_start().parse().expect("a number");
+        let number = |text: &str| text.trim_start().parse::<u64>().expect("a number");
+        let small = |text: &str| u32::try_from(number(text)).expect("a small one");
         Self {
             id: line[..36].to_owned(),
-            number: number(&line[37..47]),
-            pid: number(&line[48..]),
+            number: small(&line[37..47]),
+            pid: small(&line[48..58]),
+            at: number(&line[59..]),
         }
     }
 }

@@ -37,3 +37,12 @@ pub fn within<T>(
         }
     }
 }
+
+/// How much of something a test does: so much, unless this variable says otherwise.
+pub fn scale(variable: &str, usual: usize) -> usize {
+    let given = std::env::var(variable).ok();
+    given.map_or(usual, |given| {
+        let number = given.parse();
+        number.unwrap_or_else(|_| panic!("{variable} is no number: {given:?}"))
+    })
+}

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::time::Instant;
 
 use conformance::executions::{gate_in, record};
-use sqlx::Row as _;
-use task_backends::{SqliteBackend, SqliteOptions};
-use task_core::{Backends, Task, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on};
+use task_core::{
+    Backends, Count, Filter, Page, Task, TaskAdmin, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on,
+};
 
-use super::{Process, Reader, Site, Sql, eventually};
+use super::{Home, Kind, Process, Reader, Site, Sql, eventually};
+
+/// How many records a test reads at a time.
+const PAGE: usize = Page::MAX_SIZE;
 
 /// What one test has to itself.
 #[derive(Debug)]
 pub struct Place {
     site: Site,
+    home: Home,
     backends: Backends,
 }
 
@@ -27,18 +31,38 @@ impl Deref for Place {
 }
 
 impl Place {
-    /// A place with an empty store.
+    /// A place with an empty store in a file.
     pub async fn new() -> Self {
         Self::at(Site::new()).await
     }
 
+    /// A place with an empty store of this kind.
+    pub async fn on(kind: Kind) -> Self {
+        Self::with(Home::new(kind).await).await
+    }
+
+    /// A place whose tasks are kept there.
+    pub async fn with(home: Home) -> Self {
+        let site = Site::with_settings(&home.settings());
+        Self::opened(site, home).await
+    }
+
+    async fn opened(site: Site, home: Home) -> Self {
+        Self {
+            backends: Backends::single(home.open(&site.file()).await),
+            site,
+            home,
+        }
+    }
+
+    /// Where its tasks are kept.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// A place at this site, whose store is opened or made.
     pub async fn at(site: Site) -> Self {
-        let backend = SqliteBackend::open(SqliteOptions::new(site.file())).await;
-        Self {
-            backends: Backends::single(Arc::new(backend.expect("a new file"))),
-            site,
-        }
+        Self::opened(site, Home::new(Kind::Sqlite).await).await
     }
 
     /// Lets go of the store and leaves the site as it is.
@@ -116,7 +140,8 @@ impl Place {
         .await;
     }
 
-    fn admin(&self) -> &dyn task_core::TaskAdmin {
+    /// The store's face for operators.
+    pub fn admin(&self) -> &dyn TaskAdmin {
         let alias = self.backends.get("default").expect("the only one");
         alias.backend().admin().expect("a store has a face for operators")
     }
@@ -125,70 +150,112 @@ impl Place {
     /// that more are claimed and wait in the memory of workers; says how many wait there.
     pub async fn runs_and_holds_more(&self, ended: usize, running: usize) -> usize {
         // What began and did not end: `started` less those that are not among `remaining`.
-        const CLAIMED: &str = "SELECT (SELECT count(*) FROM result) AS ended, \
-             coalesce(sum(remaining), 0) AS held, coalesce(sum(started + remaining \
-             - (length(tasks) - length(replace(tasks, ',', '')) + 1)), 0) AS running FROM claim";
-        let expected = [ended, running].map(|tasks| i64::try_from(tasks).expect("few"));
-        let mut sql = self.sql().await;
-        let waiting = eventually("the store to know what runs", async || {
-            let rows = sql.rows(CLAIMED).await;
-            let [ended, running, held] =
-                ["ended", "running", "held"].map(|column| rows[0].get::<i64, _>(column));
-            match usize::try_from(held - running) {
-                Ok(waiting) if [ended, running] == expected && waiting > 0 => Ok(waiting),
-                _ => Err(format!("{ended} ended, {held} claimed, {running} of them begun")),
+        const CLAIMED: &str = "SELECT (SELECT count(*) FROM @result), \
+             CAST(coalesce(sum(started + remaining \
+             - (length(tasks) - length(replace(tasks, ',', '')) + 1)), 0) AS @int), \
+             CAST(coalesce(sum(remaining), 0) AS @int) FROM @claim";
+        eventually("the store to know what runs", async || {
+            let (seen, held) = match self.home.kind {
+                Kind::Redis | Kind::RedisCluster => {
+                    // It keeps in a batch only what has not ended; which of those began, it does not show.
+                    let held = self.count(TaskStatus::Running).await;
+                    ([self.count(TaskStatus::Successful).await, running], held)
+                }
+                _ => {
+                    let numbers = self.home.numbers(&self.file(), CLAIMED).await;
+                    let number = |at: usize| usize::try_from(numbers[at]).expect("not negative");
+                    ([number(0), number(1)], number(2))
+                }
+            };
+            if seen == [ended, running] && held > running {
+                Ok(held - running)
+            } else {
+                let [ended, running] = seen;
+                Err(format!("{ended} ended, {held} claimed, {running} of them begun"))
             }
         })
-        .await;
-        sql.close().await;
-        waiting
+        .await
+    }
+
+    /// How many tasks are in each state of each queue.
+    pub async fn counts(&self) -> Vec<Count> {
+        self.admin().counts().await.expect("tasks can be counted")
+    }
+
+    /// How many tasks are in this state.
+    pub async fn count(&self, status: TaskStatus) -> usize {
+        let counts = self.counts().await;
+        let counts = counts.iter().filter(|count| count.status == status);
+        usize::try_from(counts.map(|count| count.tasks).sum::<u64>()).expect("a usize")
     }
 
     /// Returns when nothing waits and nothing is claimed any more.
     pub async fn all_end(&self) {
-        const LEFT: &str = "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM scheduled) \
-             + (SELECT coalesce(sum(remaining), 0) FROM claim)";
-        let mut sql = self.sql().await;
-        eventually("the end of all tasks", async || match sql.number(LEFT).await {
-            0 => Ok(()),
-            left => Err(format!("{left} left, {} executions", self.ledger().len())),
+        eventually("the end of all tasks", async || {
+            let began = Instant::now();
+            // The store may be away: then they have not ended as far as anybody knows.
+            let counts = self.admin().counts().await.map_err(|error| error.to_string())?;
+            let left: Vec<_> = counts
+                .iter()
+                .filter(|count| !count.status.is_finished())
+                .collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            // Counting reads everything: not so often that nothing else is done.
+            tokio::time::sleep(began.elapsed() * 3).await;
+            Err(format!("{left:?}, {} executions", self.ledger().len()))
         })
         .await;
-        sql.close().await;
+    }
+
+    /// Everything stored about every task, the one enqueued last first.
+    pub async fn records(&self) -> Vec<TaskRecord> {
+        let (mut records, mut page) = (
+            Vec::new(),
+            Page {
+                size: PAGE,
+                after: None,
+            },
+        );
+        loop {
+            let read = self
+                .admin()
+                .list(&Filter::default(), &page)
+                .await
+                .expect("tasks can be listed");
+            records.extend(read.tasks);
+            page.after = read.next;
+            if page.after.is_none() {
+                return records;
+            }
+        }
     }
 
     /// How every task stands, by id.
     pub async fn ended(&self) -> BTreeMap<String, Ended> {
-        let mut sql = self.sql().await;
-        let rows = sql
-            .rows("SELECT id, status, attempts, return_value, last_error FROM tasks")
-            .await;
-        sql.close().await;
-        let ended = rows.iter().map(|row| {
+        let ended = self.records().await.into_iter().map(|record| {
             let ended = Ended {
-                status: row.get("status"),
-                attempts: row.get("attempts"),
-                value: row.get("return_value"),
-                error: row.get("last_error"),
+                status: record.status.to_string(),
+                attempts: record.attempts,
+                value: record.return_value,
+                error: record.errors.last().map(|error| error.failure.message.clone()),
             };
-            (row.get("id"), ended)
+            (record.id.to_string(), ended)
         });
         ended.collect()
     }
 
-    /// Nothing is left over in the file, and the file is sound.
+    /// Nothing is left over in the store, no worker holds anything, and a file is sound.
     pub async fn assert_clean(&self) {
-        let mut sql = self.sql().await;
-        assert_eq!(sql.integrity().await, "ok");
-        for (what, left) in [
-            ("ready", sql.number("SELECT count(*) FROM ready").await),
-            ("scheduled", sql.number("SELECT count(*) FROM scheduled").await),
-            ("claimed", sql.number("SELECT count(*) FROM claim").await),
-            ("to cancel", sql.number("SELECT count(*) FROM cancellation").await),
-        ] {
-            assert_eq!(left, 0, "{what}");
+        assert_eq!(self.home.leftovers(&self.file()).await, [] as [String; 0]);
+        let workers = self.admin().workers().await.expect("workers can be listed");
+        assert!(workers.iter().all(|worker| worker.claimed == 0), "{workers:?}");
+        if self.home.kind == Kind::Sqlite {
+            let mut sql = self.sql().await;
+            assert_eq!(sql.integrity().await, "ok");
+            sql.close().await;
         }
-        sql.close().await;
     }
 
     /// Every task was executed, and again only because one of these workers was lost under

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub use rustix::process::Signal;
 use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
 
-use super::{Place, eventually, within};
+use super::{Kind, Place, eventually, within};
 
 /// How much of the log of a process is shown when a test fails.
 const LAST_LINES: usize = 40;
@@ -57,11 +57,14 @@ impl Process {
         number.expect("a process has a number")
     }
 
-    /// Stops it as Ctrl+Z does, and returns when it stands still. Not in the middle of a
-    /// transaction, which would hold the lock of the whole file for as long as it is stopped.
+    /// Stops it as Ctrl+Z does, and returns when it stands still. Where one lock guards the whole store,
+    /// not in the middle of a transaction, which would hold it for as long as the process is stopped.
     pub async fn stop(&self, place: &Place) {
-        let mut lock = place.sql().await;
-        lock.run("BEGIN IMMEDIATE").await;
+        let is_file = place.home().kind == Kind::Sqlite;
+        let mut lock = None;
+        if is_file {
+            lock.insert(place.sql().await).run("BEGIN IMMEDIATE").await;
+        }
         self.send(Signal::STOP);
         let status = waitpid(Some(self.number()), WaitOptions::UNTRACED).expect("a child can be waited for");
         assert!(
@@ -69,8 +72,10 @@ impl Process {
             "{}",
             self.tail()
         );
-        lock.run("ROLLBACK").await;
-        lock.close().await;
+        if let Some(mut lock) = lock {
+            lock.run("ROLLBACK").await;
+            lock.close().await;
+        }
     }
 
     /// Kills it in the middle of whatever it does, as `kill -9` does, and returns when it is gone.

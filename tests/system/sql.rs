@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 /// Looks behind the framework's back, and holds locks against it.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ impl Sql {
     pub async fn number(&mut self, sql: &'static str) -> i64 {
         let number = sqlx::query_scalar(sql).fetch_one(&mut self.0).await;
         number.expect("the query is right")
+    }
+
+    /// The numbers of the one row of a query.
+    pub async fn numbers(&mut self, sql: String) -> Vec<i64> {
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut self.0).await;
+        let row = row.expect("the query is right");
+        (0..row.len()).map(|column| row.get(column)).collect()
     }
 
     /// What SQLite says about the file: `ok`.
