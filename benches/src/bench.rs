@@ -3,14 +3,18 @@
 //!
 //! Every figure is measured several times, all kinds in turn (interleaved), and printed
 //! as the median with the smallest and largest value. `--quick` measures once with fewer
-//! tasks. `server URL` measures a PostgreSQL, MySQL or MariaDB server. `compile` measures what `#[task]` costs the compiler instead.
+//! tasks. `server URL` measures a PostgreSQL, MySQL or MariaDB server, `redis URL` a Redis server. `scale URL` measures what tasks cost that are
+//! not drained: scheduled, finished or spread over queues (`sqlite:` for an SQLite file). `compile` measures what
+//! `#[task]` costs the compiler instead.
 
 mod compile;
 mod idle;
 mod latency;
 mod ours;
 mod raw;
+mod redis;
 mod report;
+mod scale;
 mod server;
 
 use std::process::ExitCode;
@@ -56,12 +60,16 @@ fn main() -> ExitCode {
         // For a profiler: a file with tasks that wait, to be drained by `worker batch FILE`.
         ["fill", file, tasks] => ours::fill(file, tasks),
         ["compile"] => compile::run(),
+        ["redis", url] => redis::measure(url, Plan::FULL),
+        ["redis", url, "--quick"] => redis::measure(url, Plan::QUICK),
+        ["scale", url] => scale::measure(url, scale::FULL),
+        ["scale", url, "--quick"] => scale::measure(url, scale::QUICK),
         ["server", url] => server::measure(url, Plan::FULL),
         ["server", url, "--quick"] => server::measure(url, Plan::QUICK),
         [] => measure(Plan::FULL),
         ["--quick"] => measure(Plan::QUICK),
         _ => Err(format!(
-            "usage: bench [--quick | compile | server URL [--quick]], not `{}`",
+            "usage: bench [--quick | compile | server URL [--quick] | redis URL [--quick] | scale URL [--quick]], not `{}`",
             words.join(" ")
         )
         .into()),

@@ -41,7 +41,7 @@ pub(crate) async fn worker(seconds: u64) -> Outcome<Idle> {
 
 /// User and system time of a process, in hundredths of a second: fields 14 and 15 of
 /// `/proc/PID/stat`, counted behind the name in brackets.
-fn cpu_ticks(process: u32) -> Outcome<f64> {
+pub(crate) fn cpu_ticks(process: u32) -> Outcome<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let behind = stat.rsplit_once(')').ok_or("no stat")?.1;
     let fields: Vec<&str> = behind.split_whitespace().collect();

@@ -85,7 +85,32 @@ impl Report {
         }
     }
 
-    fn print_share(&self, ours: &str, raw: &str) {
+    /// Prints what share of a round's `base` each of the others reached in the same round.
+    pub(crate) fn print_rounds(&self, base: &str) {
+        let Some((_, bases)) = self.values.get(base) else {
+            return;
+        };
+        println!();
+        for what in self.order.iter().filter(|what| **what != base) {
+            let Some((_, values)) = self.values.get(what) else {
+                continue;
+            };
+            let mut shares: Vec<f64> = values
+                .iter()
+                .zip(bases)
+                .map(|(one, base)| 100.0 * one / base)
+                .collect();
+            shares.sort_by(f64::total_cmp);
+            if let (Some(half), Some(least), Some(most)) =
+                (shares.get(shares.len() / 2), shares.first(), shares.last())
+            {
+                println!("{what}: {half:.0} % of {base} (rounds {least:.0} to {most:.0})");
+            }
+        }
+    }
+
+    /// Prints what share of a raw limit ours reaches.
+    pub(crate) fn print_share(&self, ours: &str, raw: &str) {
         if let (Some(ours_value), Some(raw_value)) = (self.median(ours), self.median(raw)) {
             println!("\n{ours}: {:.0} % of {raw}", 100.0 * ours_value / raw_value);
         }

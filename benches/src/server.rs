@@ -10,54 +10,78 @@ use task_worker::{Shutdown, Worker, WorkerOptions};
 
 use crate::ours::{NOTE, noop, now_us, rate, stamp};
 use crate::report::Report;
-use crate::{Outcome, Plan};
+use crate::{Outcome, Plan, redis};
 
 /// How far away tasks are that must not slow the others.
-const NEXT_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const NEXT_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// An empty store on the server; removed by [`Place::remove`].
-struct Place {
+pub(crate) struct Place {
     server: String,
     name: String,
     settings: BackendSettings,
+    /// Of an SQLite file.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Place {
-    async fn new(server: &str) -> Outcome<Self> {
+    pub(crate) async fn new(server: &str) -> Outcome<Self> {
         let name = format!("bench_{}", uuid::Uuid::now_v7().simple());
-        let is_postgres = server.starts_with("postgres");
-        let mut settings = BackendSettings::of_kind(if is_postgres { "postgres" } else { "mysql" });
-        if is_postgres {
-            settings.options.insert("schema".to_owned(), name.clone().into());
-            settings.url = Some(server.to_owned());
-        } else {
-            let mut connection = MySqlConnection::connect(server).await?;
-            let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-            connection.execute(create).await?;
-            let (host, _) = server.rsplit_once('/').ok_or("the url names no database")?;
-            settings.url = Some(format!("{host}/{name}"));
+        let kind = match server.split(':').next() {
+            Some("postgres" | "postgresql") => "postgres",
+            Some("redis" | "rediss" | "valkey") => "redis",
+            Some("sqlite") => "sqlite",
+            _ => "mysql",
+        };
+        let mut settings = BackendSettings::of_kind(kind);
+        settings.url = Some(server.to_owned());
+        let mut folder = None;
+        match kind {
+            "postgres" => {
+                settings.options.insert("schema".to_owned(), name.clone().into());
+            }
+            "redis" => {
+                settings.options.insert("prefix".to_owned(), name.clone().into());
+            }
+            "sqlite" => {
+                let file = folder.insert(tempfile::tempdir()?).path().join("tasks.db");
+                settings.url = Some(format!("sqlite://{}", file.display()));
+            }
+            _ => {
+                let mut connection = MySqlConnection::connect(server).await?;
+                let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+                connection.execute(create).await?;
+                let (host, _) = server.rsplit_once('/').ok_or("the url names no database")?;
+                settings.url = Some(format!("{host}/{name}"));
+            }
         }
         Ok(Self {
             server: server.to_owned(),
             name,
             settings,
+            folder,
         })
     }
 
-    async fn open(&self) -> Outcome<Backends> {
+    pub(crate) async fn open(&self) -> Outcome<Backends> {
         Ok(Backends::new(vec![connect_one("default", &self.settings).await?]))
     }
 
-    async fn remove(self) -> Outcome {
-        if self.settings.backend == "postgres" {
-            let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.name));
-            PgConnection::connect(&self.server).await?.execute(drop).await?;
-        } else {
-            let drop = AssertSqlSafe(format!("DROP DATABASE {}", self.name));
-            MySqlConnection::connect(&self.server)
-                .await?
-                .execute(drop)
-                .await?;
+    pub(crate) async fn remove(self) -> Outcome {
+        match self.settings.backend.as_str() {
+            "postgres" => {
+                let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.name));
+                PgConnection::connect(&self.server).await?.execute(drop).await?;
+            }
+            "redis" => redis::remove(&self.server, &self.name).await?,
+            "sqlite" => drop(self.folder),
+            _ => {
+                let drop = AssertSqlSafe(format!("DROP DATABASE {}", self.name));
+                MySqlConnection::connect(&self.server)
+                    .await?
+                    .execute(drop)
+                    .await?;
+            }
         }
         Ok(())
     }
@@ -101,7 +125,7 @@ pub(crate) fn measure(url: &str, plan: Plan) -> Outcome {
     Ok(())
 }
 
-async fn bulk(url: &str, tasks: usize) -> Outcome<f64> {
+pub(crate) async fn bulk(url: &str, tasks: usize) -> Outcome<f64> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
     let calls = (0..tasks as u64).map(|n| noop::new(n, NOTE)).collect();
@@ -113,7 +137,7 @@ async fn bulk(url: &str, tasks: usize) -> Outcome<f64> {
     Ok(rate(tasks, took))
 }
 
-async fn callers_at_once(url: &str, callers: usize, each: usize) -> Outcome<f64> {
+pub(crate) async fn callers_at_once(url: &str, callers: usize, each: usize) -> Outcome<f64> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
     let began = Instant::now();
@@ -136,7 +160,7 @@ async fn callers_at_once(url: &str, callers: usize, each: usize) -> Outcome<f64>
     Ok(rate(callers * each, took))
 }
 
-async fn drain(url: &str, tasks: usize, scheduled: usize, queues: usize) -> Outcome<f64> {
+pub(crate) async fn drain(url: &str, tasks: usize, scheduled: usize, queues: usize) -> Outcome<f64> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
     let later = (0..scheduled as u64).map(|n| noop::new(n, NOTE).using(run_after(NEXT_YEAR)));
@@ -171,7 +195,7 @@ async fn drain(url: &str, tasks: usize, scheduled: usize, queues: usize) -> Outc
     Ok(rate(tasks, took))
 }
 
-async fn work(backends: &Backends, batch: bool) -> Outcome<Duration> {
+pub(crate) async fn work(backends: &Backends, batch: bool) -> Outcome<Duration> {
     let options = WorkerOptions {
         batch,
         ..WorkerOptions::default()
@@ -184,7 +208,7 @@ async fn work(backends: &Backends, batch: bool) -> Outcome<Duration> {
 }
 
 /// Milliseconds from the call of `enqueue` to the task's beginning, one at a time.
-async fn pick_up(url: &str, times: usize, across: bool) -> Outcome<Vec<f64>> {
+pub(crate) async fn pick_up(url: &str, times: usize, across: bool) -> Outcome<Vec<f64>> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
     let workers = if across {

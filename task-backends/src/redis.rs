@@ -6,9 +6,10 @@
 //! | key | is |
 //! | --- | --- |
 //! | `task` | by id: the task as it was enqueued; never changed |
-//! | `ready:RANK:LANE` | sorted by due time and arrival: the due tasks of a queue, a name and a priority (RANK is minus the priority, LANE is queue, U+001F, name) |
-//! | `heads:RANK`, `ranks` | which lanes of a priority have tasks, with the due time of the first; which priorities have lanes |
-//! | `scheduled` | sorted by due time: tasks that are not due |
+//! | `order:RANK` | sorted by due time and arrival: the due tasks of a priority (RANK is minus the priority), each with its lane (queue, U+001F, name) |
+//! | `ready:RANK:LANE` | in the same way: those of a lane that a worker met and did not take, kept apart |
+//! | `heads:RANK`, `ranks` | which lanes of a priority are kept apart, with the due time of the first task; which priorities have due tasks |
+//! | `scheduled` | sorted by due time: tasks that are not due, with rank and lane |
 //! | `running` | by id: the batch that holds the task, its position, its lane |
 //! | `claim`, `held`, `left` | by batch: worker, time and how far it was started; its ids; how many are left |
 //! | `result` | by id: how the task ended |
@@ -16,7 +17,7 @@
 //! | `cancel` | ids of running tasks that somebody wants to end |
 //! | `ended:2`, `ended:3` | sorted by arrival: those that failed, those that were canceled |
 //! | `log:N`, `logs` | the ids of 512 arrivals; which parts of the log there are |
-//! | `count` | by state and queue: how many are scheduled or ended |
+//! | `count` | by state and queue: how many are scheduled or ended, and how many there are in all |
 //! | `senders` | by process that enqueues: its last call and the answer, so that it can be sent twice |
 //! | `staged`, `stages` | calls with tasks on several shards, until they count |
 //!
@@ -24,7 +25,7 @@
 //! `used` (the shards that were written to), `batches`, `workers` (the last numbers given), `worker:leases`, `worker:names`, `worker:ids`,
 //! `worker:info`, `worker:gone`, `transaction:ID`.
 //!
-//! A task is in exactly one of `ready`, `scheduled`, `running` and `result`. An end counts as long as
+//! A task is in exactly one of `order`, `ready`, `scheduled`, `running` and `result`. An end counts as long as
 //! `running` names the batch of its lease, which is looked at in the script that writes the end.
 
 mod answer;

@@ -1,12 +1,14 @@
 //! Opening a file: which are refused, how a new one is made, what a closed one is.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use conformance::played_worker::PlayedWorker;
 use sqlx::Connection as _;
 use task_backends::{SqliteBackend, SqliteOptions};
-use task_core::{ErrorKind, TaskBackend as _};
+use task_core::{ErrorKind, TaskBackend};
 
-use super::{open, opened, outside, place, run, task};
+use super::{PATIENCE, open, opened, outside, place, run, task};
 
 /// Makes a database with `outside` hands, and returns it as bytes.
 async fn made(path: &Path, statements: &[&'static str]) -> Vec<u8> {
@@ -39,6 +41,26 @@ async fn a_newer_schema_is_refused_and_the_file_stays_as_it_is() {
     let before = made(&path, &["PRAGMA user_version = 99"]).await;
     let text = assert_refused_untouched(&path, &before, ErrorKind::Schema).await;
     assert!(text.contains("99"), "{text}");
+}
+
+/// The file as the version before the present one left it.
+const UNDO_THE_ORDER: [&str; 2] = ["DROP INDEX ready_order", "PRAGMA user_version = 2"];
+
+#[tokio::test]
+async fn an_older_file_is_brought_up_to_date_with_the_tasks_that_wait_in_it() {
+    let (_folder, path) = place();
+    let backend = opened(&path).await;
+    let waiting = task(&backend).await;
+    backend.close().await;
+    made(&path, &UNDO_THE_ORDER).await;
+    let pending = SqliteBackend::pending_migrations(&SqliteOptions::new(&path)).await;
+    let (from, pending) = pending.expect("a file of ours");
+    assert_eq!(from, 2);
+    assert_eq!(pending.iter().map(|step| step.version).collect::<Vec<_>>(), [3]);
+    let backend: Arc<dyn TaskBackend> = Arc::new(opened(&path).await);
+    let worker = PlayedWorker::join(&backend, "w", PATIENCE).await;
+    assert_eq!(worker.claim_one().await.record.id, waiting.id);
+    backend.close().await;
 }
 
 #[tokio::test]

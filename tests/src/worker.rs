@@ -37,6 +37,8 @@ macro_rules! __worker {
             in_order_of_priority_then_due_time_then_arrival,
             one_order_over_all_queues_and_names_whatever_the_limit,
             a_crowded_queue_is_served_in_order_beside_sparse_ones,
+            one_order_for_each_of_several_workers_that_take_differently,
+            a_worker_gets_what_stands_behind_thousands_that_are_not_for_it,
             what_was_scheduled_takes_its_place_when_it_is_due,
             a_task_that_comes_back_unstarted_keeps_its_place,
             the_order_of_one_call_is_the_order_of_arrival,

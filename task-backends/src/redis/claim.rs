@@ -25,6 +25,10 @@ use super::{finish, scripts};
 /// How many batch numbers a process takes at a time.
 const NUMBERS: i64 = 1000;
 
+/// What a script answers that had so much to put apart for other workers that it ended early: it goes on
+/// when it is called again, and others come between.
+const ASK_AGAIN: Value = Value::Int(2);
+
 /// Takes tasks for the workers of a process.
 pub(crate) struct Claimer {
     link: Arc<Link>,
@@ -177,7 +181,10 @@ impl Claimer {
         asked.number(if positions.is_empty() { request.starting } else { 0 });
         asked.push(positions);
         asked.push(wish);
-        let answer = self.link.call(&scripts::CLAIM, shard, time, &asked).await?;
+        let mut answer = self.link.call(&scripts::CLAIM, shard, time, &asked).await?;
+        while answer == ASK_AGAIN {
+            answer = self.link.call(&scripts::CLAIM, shard, time, &asked).await?;
+        }
         if answer == Value::Int(0) {
             return Ok(None);
         }
@@ -194,7 +201,10 @@ impl Claimer {
         asked.number(request.limit);
         let mut next_due: Option<i64> = None;
         let mut places = Vec::new();
-        for (shard, answer) in each(&self.link, &scripts::PEEK, time, &asked).await? {
+        for (shard, mut answer) in each(&self.link, &scripts::PEEK, time, &asked).await? {
+            while answer == ASK_AGAIN {
+                answer = self.link.call(&scripts::PEEK, shard, time, &asked).await?;
+            }
             let mut answer = list(answer)?.into_iter();
             let due = number_if_any(next(&mut answer)?)?;
             next_due = next_due.into_iter().chain(due).min();

@@ -1,10 +1,10 @@
 //! The number of each pair of queue and task name, remembered by this process.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use task_core::Result;
+use task_core::{ClaimRequest, QueueSelection, Result};
 
 use super::error::corrupt;
 use super::transaction::{Transaction, Work};
@@ -15,6 +15,30 @@ pub(crate) type Pair = (Arc<str>, Arc<str>);
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     known: RwLock<Known>,
+    /// As the last claim chose: a worker asks again and again, and there may be thousands.
+    divided: Mutex<Option<Arc<Divided>>>,
+}
+
+/// The known lanes a worker takes from, and the others.
+#[derive(Debug)]
+pub(crate) struct Divided {
+    queues: QueueSelection,
+    names: Arc<HashSet<String>>,
+    pub(crate) own: Arc<BTreeMap<i64, Pair>>,
+    pub(crate) others: Vec<i64>,
+}
+
+impl Divided {
+    fn is_for(&self, request: &ClaimRequest, lanes: usize) -> bool {
+        self.own.len() + self.others.len() == lanes
+            && Arc::ptr_eq(&self.names, &request.names)
+            && self.queues == request.queues
+    }
+
+    /// The lanes this worker takes from.
+    pub(crate) fn numbers(&self) -> Vec<i64> {
+        self.own.keys().copied().collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,18 +69,31 @@ impl Lanes {
         self.known.read().unwrap_or_else(PoisonError::into_inner).last
     }
 
-    /// The known lanes that `choose` wants, and the others.
-    pub(crate) fn divide(&self, choose: impl Fn(&str, &str) -> bool) -> (BTreeMap<i64, Pair>, Vec<i64>) {
+    /// The known lanes that a worker takes from, and the others.
+    pub(crate) fn divide(&self, request: &ClaimRequest) -> Arc<Divided> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let (mut wanted, mut others) = (BTreeMap::new(), Vec::new());
-        for (number, pair) in &known.pairs {
-            if choose(&pair.0, &pair.1) {
-                wanted.insert(*number, pair.clone());
+        let mut divided = self.divided.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(divided) = &*divided
+            && divided.is_for(request, known.pairs.len())
+        {
+            return divided.clone();
+        }
+        let (mut own, mut others) = (BTreeMap::new(), Vec::new());
+        for (number, (queue, name)) in &known.pairs {
+            if request.queues.includes(queue) && request.names.contains(&**name) {
+                own.insert(*number, (queue.clone(), name.clone()));
             } else {
                 others.push(*number);
             }
         }
-        (wanted, others)
+        divided
+            .insert(Arc::new(Divided {
+                queues: request.queues.clone(),
+                names: request.names.clone(),
+                own: Arc::new(own),
+                others,
+            }))
+            .clone()
     }
 }
 

@@ -13,6 +13,7 @@ use task_core::{
 use super::damage::{self, Unreadable};
 use super::engine::Engine;
 use super::error::corrupt;
+use super::lanes::Pair;
 use super::record::{read_policy, timestamp};
 use super::transaction::Reader;
 use super::value::Row;
@@ -30,7 +31,7 @@ pub(crate) struct Taken {
     pub(crate) batch: i64,
     pub(crate) now: i64,
     /// Queue and name of each lane that may appear.
-    pub(crate) lanes: BTreeMap<i64, (Arc<str>, Arc<str>)>,
+    pub(crate) lanes: Arc<BTreeMap<i64, Pair>>,
     pub(crate) tasks: Tasks,
 }
 

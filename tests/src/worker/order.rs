@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use task_core::{NewTask, TaskId, TaskRecord, Timestamp};
+use task_core::{NewTask, TaskId, TaskRecord, TaskStatus, Timestamp};
 
 use crate::Store;
 use crate::played_worker::{claimed_ids, succeeded, unstarted};
@@ -107,6 +107,73 @@ pub async fn a_crowded_queue_is_served_in_order_beside_sparse_ones(store: Store)
             "not in order in batches of {limit}"
         );
     }
+}
+
+/// In one order over all queues and names a worker takes from, whoever looked before it and
+/// took only a part.
+pub async fn one_order_for_each_of_several_workers_that_take_differently(store: Store) {
+    for round in 0..4 {
+        let mut records = Vec::new();
+        for tasks in jumble(round).chunks(17) {
+            records.extend(store.enqueue_all(tasks.to_vec()).await);
+        }
+        store.advance(Duration::from_secs(60)).await;
+        let named = |number: u32| format!("w-{round}-{number}");
+        let workers = [
+            store.worker(&named(0)).await.only(&["q-2"]),
+            store.worker(&named(1)).await.except(&["q-0", "q-2"]),
+            store.worker(&named(2)).await.knowing(&[NAMES[1]]),
+            store.worker(&named(3)).await,
+        ];
+        let takes = |worker: usize, record: &TaskRecord| match worker {
+            0 => &*record.queue == "q-2",
+            1 => !["q-0", "q-2"].contains(&&*record.queue),
+            2 => &*record.name == NAMES[1],
+            _ => true,
+        };
+        for turn in 0.. {
+            let number = turn % workers.len();
+            // Some come late, when all that is left was seen by somebody.
+            if records.is_empty() {
+                break;
+            }
+            let (own, others): (Vec<_>, Vec<_>) =
+                records.into_iter().partition(|record| takes(number, record));
+            let limit = [5, 1, 9, 3][number];
+            let expected: Vec<TaskId> = in_order(own.clone()).into_iter().take(limit).collect();
+            let claimed = workers[number].claim(limit).await;
+            assert!(
+                claimed_ids(&claimed) == expected,
+                "turn {turn} of round {round} is not in order"
+            );
+            records = own.into_iter().chain(others).collect();
+            records.retain(|record| !expected.contains(&record.id));
+            // As they arrived, which is what a stable sort goes by.
+            records.sort_by_key(|record| record.id);
+            let ends = claimed.into_iter().map(|task| succeeded(task, "null")).collect();
+            workers[number].finish(ends).await;
+        }
+    }
+}
+
+/// However many tasks stand in front that a worker does not take, it gets what is behind them, and
+/// they wait in their order for those who take them.
+pub async fn a_worker_gets_what_stands_behind_thousands_that_are_not_for_it(store: Store) {
+    let crowd = (0..5_000).map(|number| NewTask {
+        priority: 1,
+        ..in_queue(&format!("theirs-{}", number % 3))
+    });
+    let expected = ids(&store.enqueue_all(crowd.collect()).await);
+    let own = store.enqueue(in_queue("mine")).await.id;
+    let late = store.enqueue(in_queue("theirs-0")).await.id;
+    let picky = store.worker("picky").await.only(&["mine"]);
+    assert_eq!(claimed_ids(&picky.claim(10).await), [own]);
+    let counts = store.admin().counts().await.expect("tasks can be counted");
+    let waiting = counts.iter().filter(|count| count.status == TaskStatus::Ready);
+    assert_eq!(waiting.map(|count| count.tasks).sum::<u64>(), 5_001);
+    let claimed = store.worker("w").await.claim_all(700).await;
+    let expected: Vec<TaskId> = expected.into_iter().chain([late]).collect();
+    assert!(claimed_ids(&claimed) == expected, "not in order");
 }
 
 /// A scheduled task takes its place by priority and due time once it is due.

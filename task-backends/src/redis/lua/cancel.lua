@@ -14,10 +14,12 @@ end
 local seq, _, rank, _, _, _, _, queue, name = struct.unpack(HEAD, body)
 local member, lane = be8(seq) .. id, lane_of(queue, name)
 local before = first_of(rank, lane)[1]
-if call('ZREM', READY .. rank .. ':' .. lane, member) == 1 then
+if call('ZREM', ORDER .. rank, member .. lane) == 1 then
+    leave_rank(rank)
+elseif call('ZREM', READY .. rank .. ':' .. lane, member) == 1 then
     set_head(rank, lane, before)
-elseif call('ZREM', SCHEDULED, member) == 1 then
-    count('0', queue, -1)
+elseif call('ZREM', SCHEDULED, scheduled_member(member, rank, lane)) == 1 then
+    count(WAITING, queue, -1)
 end
 local attempts = read_history(id) or 0
 local result = struct.pack('>BI8I4I8I8', CANCELED, 0, attempts, 0, now())

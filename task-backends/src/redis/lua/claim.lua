@@ -2,7 +2,7 @@
 --   ARGV: clock; worker; its name, '' to look for it on this shard; batch, a number never used before;
 --         at most so many; how many start at once; positions in the batch (4 bytes each) or '' for 0, 1, 2 ..;
 --         wish as JSON
---   Answer: 0 when the worker is gone, else now, when the next scheduled task is due or '', the ids in one,
+--   Answer: 0 when the worker is gone, 2 when there was much to put apart and it is to be asked again, else now, when the next scheduled task is due or '', the ids in one,
 --           the tasks, their positions if they were given, and number, history of each that ran before.
 --   A batch is claimed once: sent again, the call is answered with what the batch still has.
 local time, worker, name, batch = now(), ARGV[2], ARGV[3], ARGV[4]
@@ -21,13 +21,17 @@ if held then
 else
     promote(time, 1000)
     local limit = tonumber(ARGV[5])
-    local taken, touched = { n = 0 }, {}
+    local taken, touched, is_early = { n = 0 }, {}, false
     if limit > 0 then
-        taken, touched = select_first(limit, wish(ARGV[8]))
+        taken, touched, is_early = select_first(limit, wish(ARGV[8]))
+    end
+    if is_early and taken.n == 0 then
+        tell()
+        return 2
     end
     local running, fence = {}, be8(tonumber(batch))
     for i = 1, taken.n do
-        local id = sub(taken.member[i], 9)
+        local id = sub(taken.member[i], 9, 24)
         local position = positions == '' and struct.pack('>I4', i - 1) or sub(positions, 4 * i - 3, 4 * i)
         ids[i] = id
         running[2 * i - 1] = id

@@ -5,8 +5,10 @@ local P, call = KEYS[1], redis.call
 local TASK, RESULT, HISTORY, RUNNING = P .. ':task', P .. ':result', P .. ':history', P .. ':running'
 local CLAIM, HELD, LEFT, CANCEL = P .. ':claim', P .. ':held', P .. ':left', P .. ':cancel'
 local SCHEDULED, RANKS, COUNT, LOGS = P .. ':scheduled', P .. ':ranks', P .. ':count', P .. ':logs'
-local READY, HEADS, ENDED, LOG = P .. ':ready:', P .. ':heads:', P .. ':ended:', P .. ':log:'
+local ORDER, READY, HEADS = P .. ':order:', P .. ':ready:', P .. ':heads:'
+local ENDED, LOG = P .. ':ended:', P .. ':log:'
 local SUCCESSFUL, FAILED, CANCELED = 1, 2, 3
+local WAITING, ALL = '0', 't'
 local SEGMENT = 512
 local LATEST = 253402207200000000
 local sub, format, floor = string.sub, string.format, math.floor
@@ -80,24 +82,18 @@ end
 
 local woke, changed = false, false
 
--- Tells workers that there may be something to claim, and those who wait for a result to look.
-local function tell()
-    if woke or changed then
-        local prefix = string.match(P, '^{(.*):%d+}$')
-        if woke then
-            call('PUBLISH', prefix .. ':ready', '')
-        end
-        if changed then
-            call('PUBLISH', prefix .. ':changed', '')
-        end
-    end
-end
-
 local function first_of(rank, lane)
     return call('ZRANGE', READY .. rank .. ':' .. lane, 0, 0, 'WITHSCORES')
 end
 
--- The index of lanes has the due time and the number of the first task of every lane that has one: after a
+-- A rank of which nothing waits any more is forgotten.
+local function leave_rank(rank)
+    if call('EXISTS', ORDER .. rank, HEADS .. rank) == 0 then
+        call('ZREM', RANKS, rank)
+    end
+end
+
+-- The index of lanes that are kept apart has the due time and the number of the first task of each: after a
 -- change of a lane whose first task was `before`, or nil, it is put right.
 local function set_head(rank, lane, before)
     local first = first_of(rank, lane)
@@ -109,35 +105,107 @@ local function set_head(rank, lane, before)
     end
     if first[1] then
         call('ZADD', HEADS .. rank, first[2], sub(first[1], 1, 8) .. lane)
-        if not before then
-            call('ZADD', RANKS, rank, rank)
-        end
-    elseif call('EXISTS', HEADS .. rank) == 0 then
-        call('ZREM', RANKS, rank)
+    else
+        leave_rank(rank)
     end
 end
 
--- Puts tasks into a lane: a list of due time, member, due time, member .., the earliest in front.
-local function add_ready(rank, lane, list)
-    local before = first_of(rank, lane)
-    woke = woke or not before[1]
+-- Puts tasks into a lane that is kept apart: a list of due time, member, due time, member .., the earliest in
+-- front. `before` is the lane's first task with its due time.
+local function add_apart(rank, lane, list, before)
     bulk('ZADD', READY .. rank .. ':' .. lane, list)
     if not before[1] or tonumber(list[1]) <= tonumber(before[2]) then
         set_head(rank, lane, before[1])
     end
 end
 
-local function add_scheduled(due, member, queue)
+-- Tasks of this script that join the order of their rank, and which ranks have lanes that are kept apart.
+local joining, has_apart = {}, {}
+
+-- Puts tasks where they wait: a list as above. They join the order in `join_order`.
+local function add_ready(rank, lane, list)
+    if has_apart[rank] == nil then
+        has_apart[rank] = call('EXISTS', HEADS .. rank) == 1
+    end
+    if has_apart[rank] then
+        local before = first_of(rank, lane)
+        if before[1] then
+            add_apart(rank, lane, list, before)
+            return
+        end
+    end
+    local all = joining[rank] or {}
+    joining[rank] = all
+    local n = #all
+    for i = 1, #list, 2 do
+        all[n + i], all[n + i + 1] = list[i], list[i + 1] .. lane
+    end
+end
+
+local function join_order()
+    for rank, list in pairs(joining) do
+        if call('EXISTS', ORDER .. rank) == 0 then
+            -- Whoever waits has seen this order empty.
+            woke = true
+            call('ZADD', RANKS, rank, rank)
+        end
+        bulk('ZADD', ORDER .. rank, list)
+    end
+    joining = {}
+end
+
+-- Ends every script that changes something: tells workers that there may be something to claim, and those who
+-- wait for a result to look.
+local function tell()
+    join_order()
+    if woke or changed then
+        local prefix = string.match(P, '^{(.*):%d+}$')
+        if woke then
+            call('PUBLISH', prefix .. ':ready', '')
+        end
+        if changed then
+            call('PUBLISH', prefix .. ':changed', '')
+        end
+    end
+end
+
+-- A task that is not due stands with its rank and lane, so that nothing needs to be read when it becomes due.
+local function scheduled_member(member, rank, lane)
+    return member .. struct.pack('>b', rank) .. lane
+end
+
+local function add_scheduled(due, member, rank, lane)
     local first = call('ZRANGE', SCHEDULED, 0, 0, 'WITHSCORES')
     woke = woke or not first[1] or due < tonumber(first[2])
-    call('ZADD', SCHEDULED, digits(due), member)
-    call('HINCRBY', COUNT, '0' .. queue, 1)
+    call('ZADD', SCHEDULED, digits(due), scheduled_member(member, rank, lane))
+    call('HINCRBY', COUNT, WAITING .. queue_of(lane), 1)
 end
 
 local function count(status, queue, by)
     if call('HINCRBY', COUNT, status .. queue, by) == 0 then
         call('HDEL', COUNT, status .. queue)
     end
+end
+
+-- The same for a map of counts.
+local function count_many(changes)
+    local fields = {}
+    for field in pairs(changes) do
+        fields[#fields + 1] = field
+    end
+    local set, gone = {}, {}
+    for i, value in ipairs(values(COUNT, fields)) do
+        local field = fields[i]
+        local sum = (tonumber(value) or 0) + changes[field]
+        if sum == 0 then
+            gone[#gone + 1] = field
+        else
+            set[#set + 1] = field
+            set[#set + 1] = digits(sum)
+        end
+    end
+    bulk('HSET', COUNT, set)
+    bulk('HDEL', COUNT, gone)
 end
 
 -- So many tasks left this batch; a batch with none left is forgotten.

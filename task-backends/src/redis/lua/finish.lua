@@ -74,9 +74,12 @@ for i, running in ipairs(values(RUNNING, ids)) do
     end
 end
 bulk('HSET', RESULT, results)
+local counts = {}
 for lane, many in pairs(lanes) do
-    count(SUCCESSFUL, queue_of(lane), many)
+    local field = SUCCESSFUL .. queue_of(lane)
+    counts[field] = (counts[field] or 0) + many
 end
+count_many(counts)
 
 first = first + 3 * successes + 1
 local others = tonumber(ARGV[first - 1])
@@ -91,7 +94,8 @@ for i = 1, others do
         take_from(batch8)
         if kind == 'R' and call('SISMEMBER', CANCEL, id) == 0 then
             write_history(id, tonumber(number), tonumber(last), losses or 0, due8, entries)
-            add_scheduled(struct.unpack('>i8', due8), be8(tonumber(seq)) .. id, queue)
+            local _, _, rank = head(call('HGET', TASK, id))
+            add_scheduled(struct.unpack('>i8', due8), be8(tonumber(seq)) .. id, rank or 0, sub(running, 13))
         else
             write_history(id, tonumber(number), before or tonumber(last), losses or 0, due or NOT_RESCHEDULED, entries)
             local status = struct.unpack('B', result)

@@ -32,8 +32,11 @@ for i, id in ipairs(ids) do
             local status, _, _, _, ended = struct.unpack('>BI8I4I8I8', results[i])
             is_old = ended <= (status == SUCCESSFUL and successful or other) and (not queues[1] or of_queue[queue])
             if is_old then
-                local field = status .. queue
-                counts[field] = (counts[field] or 0) + 1
+                if queue then
+                    for _, field in ipairs({ status .. queue, ALL .. queue }) do
+                        counts[field] = (counts[field] or 0) - 1
+                    end
+                end
                 old[#old + 1] = id
             end
         end
@@ -50,9 +53,7 @@ if ARGV[5] ~= '1' then
         for _, status in ipairs({ FAILED, CANCELED }) do
             bulk('ZREM', ENDED .. status, old)
         end
-        for field, many in pairs(counts) do
-            count(sub(field, 1, 1), sub(field, 2), -many)
-        end
+        count_many(counts)
     end
     if not kept[1] then
         call('DEL', LOG .. segment)

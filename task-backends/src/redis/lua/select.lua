@@ -1,4 +1,11 @@
 -- Which waiting tasks come first. Shared by claim and peek.
+--
+-- All tasks of a rank stand in one order, whatever their lane: then it does not matter how many lanes there
+-- are. Those that a worker meets at the front and does not take are put apart, once, each lane by itself: then
+-- nobody reads past what is not for him. A lane stays apart as long as something waits in it.
+
+-- So many tasks are put apart by one script.
+local MOST_APART = 2000
 
 -- Moves what has become due to where it can be claimed, so many at most.
 local function promote(time, most)
@@ -6,37 +13,26 @@ local function promote(time, most)
     if not due[1] then
         return
     end
-    local ids, members = {}, {}
+    local members, lanes, counts = {}, {}, {}
     for i = 1, #due, 2 do
-        members[#members + 1] = due[i]
-        ids[#ids + 1] = sub(due[i], 9)
-    end
-    local lanes, counts = {}, {}
-    for i, body in ipairs(values(TASK, ids)) do
-        local _, _, rank, _, _, _, _, queue, name = head(body)
-        if rank then
-            local key = rank .. '\31' .. lane_of(queue, name)
-            local lane = lanes[key]
-            if not lane then
-                lane = { rank = rank, lane = lane_of(queue, name), list = {} }
-                lanes[key] = lane
-            end
-            local list = lane.list
-            list[#list + 1] = due[2 * i]
-            list[#list + 1] = members[i]
-            counts[queue] = (counts[queue] or 0) + 1
-        else
-            -- What is stored about it is damaged: nobody can run it, and it holds nobody up.
-            redis.log(redis.LOG_WARNING, 'tasks: a scheduled task is damaged and dropped')
-        end
+        local member = due[i]
+        members[#members + 1] = member
+        -- Rank and lane in one.
+        local key = sub(member, 25)
+        local list = lanes[key] or {}
+        lanes[key] = list
+        list[#list + 1] = due[i + 1]
+        list[#list + 1] = sub(member, 1, 24)
     end
     bulk('ZREM', SCHEDULED, members)
-    for _, lane in pairs(lanes) do
-        add_ready(lane.rank, lane.lane, lane.list)
+    for key, list in pairs(lanes) do
+        local lane = sub(key, 2)
+        local waiting = WAITING .. queue_of(lane)
+        counts[waiting] = (counts[waiting] or 0) - #list / 2
+        add_ready(struct.unpack('>b', key), lane, list)
     end
-    for queue, tasks in pairs(counts) do
-        count('0', queue, -tasks)
-    end
+    count_many(counts)
+    join_order()
 end
 
 -- A test of lanes: names the worker knows, queues it takes from and never takes from, as JSON.
@@ -51,14 +47,62 @@ local function wish(text)
     end
     local names, except = set(wanted.names), set(wanted.except)
     local only = wanted.only ~= cjson.null and set(wanted.only) or nil
+    local known = {}
     return function(lane)
-        local at = string.find(lane, '\31', 1, true)
-        local queue = sub(lane, 1, at - 1)
-        return names[sub(lane, at + 1)] and not except[queue] and (not only or only[queue])
+        local is_wanted = known[lane]
+        if is_wanted == nil then
+            local at = string.find(lane, '\31', 1, true)
+            local queue = sub(lane, 1, at - 1)
+            is_wanted = names[sub(lane, at + 1)] and not except[queue] and (not only or only[queue]) or false
+            known[lane] = is_wanted
+        end
+        return is_wanted
     end
 end
 
--- The wanted lanes of one rank in the order of their first tasks, read page by page.
+-- Takes tasks out of the order of their rank and keeps their lanes apart.
+local function put_apart(rank, members)
+    local lanes = {}
+    for from = 1, #members, 4000 do
+        local dues = call('ZMSCORE', ORDER .. rank, unpack(members, from, math.min(from + 3999, #members)))
+        for i, due in ipairs(dues) do
+            local member = members[from + i - 1]
+            local lane = sub(member, 25)
+            local list = lanes[lane] or {}
+            lanes[lane] = list
+            list[#list + 1] = due
+            list[#list + 1] = sub(member, 1, 24)
+        end
+    end
+    bulk('ZREM', ORDER .. rank, members)
+    for lane, list in pairs(lanes) do
+        add_apart(rank, lane, list, first_of(rank, lane))
+    end
+end
+
+-- The first tasks of the order of this rank, at most so many, when all of them are for this worker; what is not is
+-- put apart. Nothing when there is more of that than one script may move.
+local function front_of(rank, limit, is_wanted)
+    local size, moved = limit, 0
+    while true do
+        local page, others = call('ZRANGE', ORDER .. rank, 0, size - 1), {}
+        for i = 1, #page do
+            if not is_wanted(sub(page[i], 25)) then
+                others[#others + 1] = page[i]
+            end
+        end
+        if not others[1] then
+            return page
+        elseif moved > MOST_APART then
+            return nil
+        end
+        put_apart(rank, others)
+        -- Where one is, more may follow.
+        moved, size = moved + #others, math.max(limit, 500)
+    end
+end
+
+-- The wanted lanes that are kept apart, of one rank in the order of their first tasks, read page by page.
 local function heads_of(rank, is_wanted)
     local page, at, offset = {}, 1, 0
     return function()
@@ -153,77 +197,102 @@ local function drain(cursor, other, unread, limit, taken)
     local lane, rank, first = cursor.lane, cursor.rank, n
     repeat
         n = n + 1
-        members[n], dues[n], lanes[n], ranks[n] = list[at], list[at + 1], lane, rank
+        members[n], dues[n], lanes[n], ranks[n] = list[at], list[at + 1], lane or sub(list[at], 25), rank
         at = at + 2
     until not look_at(cursor, at) or n == limit
         or (unread and not is_before(cursor, unread)) or (other and not is_before(cursor, other))
     cursor.taken, taken.n = cursor.taken + n - first, n
 end
 
--- The first tasks of the only lane there is: its scores need not be read.
-local function take_first(lane, rank, limit, taken)
-    local members, n = call('ZRANGE', READY .. rank .. ':' .. lane, 0, limit - taken.n - 1), taken.n
-    for i = 1, #members do
-        taken.member[n + i], taken.lane[n + i], taken.rank[n + i] = members[i], lane, rank
+-- Takes what stands in front of a rank's order, where no lane is kept apart.
+local function take_front(page, rank, limit, taken)
+    local n = math.min(#page, limit - taken.n)
+    for i = 1, n do
+        local place = taken.n + i
+        taken.member[place], taken.lane[place], taken.rank[place] = page[i], sub(page[i], 25), rank
     end
-    taken.n = n + #members
-    return { lane = lane, rank = rank, taken = #members, first = members[1] }
+    taken.n = taken.n + n
+    return { rank = rank, taken = n }
 end
 
--- The first tasks of all wanted lanes in the order in which to run them, and the lanes they are of, each of
--- which they are the beginning of. Due times only where they are asked for.
+-- A cursor for each lane, or for the order (without a lane), of which everything that may be taken is there.
+local function cursor_of(lane, rank, list)
+    local cursor = { lane = lane, rank = rank, read = 0, taken = 0, chunk = 4, list = list }
+    if list and look_at(cursor, 1) or lane and refill(cursor, rank, cursor.chunk) then
+        cursor.first = cursor.member
+        return cursor
+    end
+end
+
+-- Takes from the order and the lanes beside it, whichever comes first.
+local function merge(page, rank, unread, next_lane, limit, taken, touched)
+    local heap = {}
+    local function start(cursor)
+        if cursor then
+            push(heap, cursor)
+            touched[#touched + 1] = cursor
+        end
+    end
+    if page[1] then
+        start(cursor_of(nil, rank, call('ZRANGE', ORDER .. rank, 0, #page - 1, 'WITHSCORES')))
+    end
+    while taken.n < limit do
+        while unread and (not heap[1] or is_before(unread, heap[1])) do
+            start(cursor_of(unread.lane, rank))
+            unread = next_lane()
+        end
+        if not heap[1] then
+            break
+        end
+        local cursor, other = heap[1], heap[2]
+        if heap[3] and is_before(heap[3], other) then
+            other = heap[3]
+        end
+        drain(cursor, other, unread, limit, taken)
+        cursor.chunk = math.min(2 * cursor.chunk, 1024)
+        if cursor.member or cursor.lane and refill(cursor, rank, cursor.chunk) then
+            sift(heap)
+        else
+            pop(heap)
+        end
+    end
+end
+
+-- The first tasks of all wanted lanes in the order in which to run them, and from where they are, of which they
+-- are the beginning. Due times only where they are asked for. Besides, whether to ask again because there was
+-- too much to put apart.
 local function select_first(limit, is_wanted, with_dues)
     local taken, touched = { n = 0, member = {}, lane = {}, rank = {}, due = {} }, {}
     for _, rank in ipairs(call('ZRANGE', RANKS, 0, -1)) do
-        local next_lane, heap = heads_of(rank, is_wanted), {}
+        local page = front_of(rank, limit - taken.n, is_wanted)
+        if not page then
+            return taken, touched, true
+        end
+        local next_lane = heads_of(rank, is_wanted)
         local unread = next_lane()
-        while taken.n < limit do
-            while unread and (not heap[1] or is_before(unread, heap[1])) do
-                local lane = unread.lane
-                unread = next_lane()
-                if heap[1] or unread or with_dues then
-                    local cursor = { lane = lane, rank = rank, read = 0, taken = 0, chunk = 4 }
-                    if refill(cursor, rank, cursor.chunk) then
-                        cursor.first = cursor.member
-                        push(heap, cursor)
-                        touched[#touched + 1] = cursor
-                    end
-                else
-                    touched[#touched + 1] = take_first(lane, rank, limit, taken)
-                end
-            end
-            if not heap[1] then
-                break
-            end
-            local cursor, other = heap[1], heap[2]
-            if heap[3] and is_before(heap[3], other) then
-                other = heap[3]
-            end
-            drain(cursor, other, unread, limit, taken)
-            cursor.chunk = math.min(2 * cursor.chunk, 1024)
-            if cursor.member or refill(cursor, rank, cursor.chunk) then
-                sift(heap)
-            else
-                pop(heap)
-            end
+        if unread or with_dues then
+            merge(page, rank, unread, next_lane, limit, taken, touched)
+        else
+            touched[#touched + 1] = take_front(page, rank, limit, taken)
         end
         if taken.n == limit then
             break
         end
     end
-    return taken, touched
+    return taken, touched, false
 end
 
--- Removes what was taken of these lanes, and puts the index of lanes right.
+-- Removes what was taken, and puts the index of lanes right.
 local function take_away(touched)
-    local gone, heads = {}, {}
+    local gone, heads, ranks = {}, {}, {}
     for _, cursor in ipairs(touched) do
         if cursor.taken > 0 then
             local rank, lane = cursor.rank, cursor.lane
-            call('ZREMRANGEBYRANK', READY .. rank .. ':' .. lane, 0, cursor.taken - 1)
-            if not cursor.list then
-                set_head(rank, lane, cursor.first)
+            ranks[rank] = true
+            if not lane then
+                call('ZREMRANGEBYRANK', ORDER .. rank, 0, cursor.taken - 1)
             else
+                call('ZREMRANGEBYRANK', READY .. rank .. ':' .. lane, 0, cursor.taken - 1)
                 if not gone[rank] then
                     gone[rank], heads[rank] = {}, {}
                 end
@@ -239,8 +308,8 @@ local function take_away(touched)
     for rank, removed in pairs(gone) do
         bulk('ZREM', HEADS .. rank, removed)
         bulk('ZADD', HEADS .. rank, heads[rank])
-        if call('EXISTS', HEADS .. rank) == 0 then
-            call('ZREM', RANKS, rank)
-        end
+    end
+    for rank in pairs(ranks) do
+        leave_rank(rank)
     end
 end

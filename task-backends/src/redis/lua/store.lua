@@ -43,7 +43,7 @@ local function store(args, time, seq, ids, refused, at, lanes, calls)
     local given = args[4] ~= '' and args[4]
     local time8, due_now = be8(time), digits(time)
     local bodies, kept, seqs, place = {}, {}, {}, 0
-    local ready = {}
+    local ready, arrived, of_all = {}, {}, {}
     for number = 1, calls do
         local tasks = tonumber(args[6 + 2 * lanes + number])
         if refused[number] then
@@ -63,8 +63,14 @@ local function store(args, time, seq, ids, refused, at, lanes, calls)
                     lane = sub(lane, 2)
                     due = first_due(time, struct.unpack('>bi8', body, 2))
                 end
+                local all = of_all[lane]
+                if not all then
+                    all = ALL .. queue_of(args[5 + 2 * lane])
+                    of_all[lane] = all
+                end
+                arrived[all] = (arrived[all] or 0) + 1
                 if due > time then
-                    add_scheduled(due, own8 .. id, queue_of(args[5 + 2 * lane]))
+                    add_scheduled(due, own8 .. id, tonumber(args[4 + 2 * lane]), args[5 + 2 * lane])
                 else
                     local list = ready[lane]
                     if not list then
@@ -81,6 +87,7 @@ local function store(args, time, seq, ids, refused, at, lanes, calls)
     for lane, list in pairs(ready) do
         add_ready(args[4 + 2 * lane], args[5 + 2 * lane], list)
     end
+    count_many(arrived)
     log(kept, seqs)
 end
 

@@ -93,21 +93,18 @@ pub(super) async fn claim(
     if outlook.maybe_int("last_lane")?.unwrap_or(0) > transaction.lanes.all().last() {
         lanes::read_new(transaction).await?;
     }
-    let (lanes, others) = transaction
-        .lanes
-        .all()
-        .divide(|queue, name| request.queues.includes(queue) && request.names.contains(name));
+    let lanes = transaction.lanes.all().divide(request);
     let mut taken = Taken {
         next_due: next_due(&outlook, now)?,
         worker: request.worker.0,
         now,
-        lanes,
+        lanes: lanes.own.clone(),
         ..Taken::default()
     };
-    let own: Vec<i64> = taken.lanes.keys().copied().collect();
-    if request.limit == 0 || own.is_empty() {
+    if request.limit == 0 || lanes.own.is_empty() {
         return Ok(taken);
     }
+    let (own, others) = (lanes.numbers(), lanes.others.clone());
     let Some(source) = source(taking, transaction, own, others, request.limit).await? else {
         return Ok(taken);
     };

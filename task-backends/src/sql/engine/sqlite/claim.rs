@@ -6,6 +6,7 @@ use super::list;
 use crate::sql::claim::{Place, Waiting, check_living, last_of, next_due};
 use crate::sql::error::corrupt;
 use crate::sql::json::{count, parse};
+use crate::sql::lanes::{self, Divided};
 use crate::sql::taken::{Taken, Tasks};
 use crate::sql::transaction::Transaction;
 use crate::sql::value::{Row, Value};
@@ -19,20 +20,28 @@ const PROMOTE_INSERT: &str = "INSERT INTO ready (lane, rank, due, seq, attempt, 
 const PROMOTE_DELETE: &str = "DELETE FROM scheduled WHERE (due, seq) IN \
      (SELECT due, seq FROM scheduled WHERE due <= ? ORDER BY due, seq LIMIT ?)";
 
+/// Whether the worker lives, what is due next, which lanes there are, and whether anything waits.
+const OUTLOOK: &str = "SELECT (SELECT ended_at IS NULL FROM worker WHERE key = ?) AS living, \
+     (SELECT min(due) FROM scheduled) AS next_due, \
+     (SELECT max(id) FROM lane) AS last_lane, \
+     EXISTS (SELECT 1 FROM ready) AS waiting";
+
+/// Whether anything waits in these lanes.
+const WAITING: &str =
+    "SELECT EXISTS (SELECT 1 FROM json_each(?) l JOIN ready r ON r.lane = l.value) AS waiting";
+
+/// Up to so many lanes are looked at one by one without asking about the others.
+const FEW_LANES: usize = 16;
+
 /// The first waiting task of every lane that has one, found by leaping from lane to
-/// lane through the key of `ready`; besides, whether the worker lives and what is due next.
+/// lane through the key of `ready`.
 const HEADS: &str = "WITH RECURSIVE waiting(lane) AS ( \
          SELECT min(lane) FROM ready \
          UNION ALL \
-         SELECT (SELECT min(lane) FROM ready WHERE lane > waiting.lane) FROM waiting WHERE waiting.lane IS NOT NULL), \
-     head AS ( \
-         SELECT r.lane, l.queue, l.name, r.rank, r.due, r.seq FROM waiting w \
-         JOIN lane l ON l.id = w.lane \
+         SELECT (SELECT min(lane) FROM ready WHERE lane > waiting.lane) FROM waiting WHERE waiting.lane IS NOT NULL) \
+     SELECT r.lane, r.rank, r.due, r.seq FROM waiting w \
          JOIN ready r ON r.lane = w.lane AND (r.rank, r.due, r.seq) = \
-             (SELECT rank, due, seq FROM ready WHERE lane = w.lane ORDER BY rank, due, seq LIMIT 1)) \
-     SELECT (SELECT ended_at IS NULL FROM worker WHERE key = ?) AS living, \
-            (SELECT min(due) FROM scheduled) AS next_due, head.* \
-     FROM (SELECT 1) LEFT JOIN head";
+             (SELECT rank, due, seq FROM ready WHERE lane = w.lane ORDER BY rank, due, seq LIMIT 1)";
 
 /// The first tasks of these lanes, at most so many of each, to see how far to go.
 const FIRST_OF_LANES: &str = "SELECT json_group_array(json(( \
@@ -40,7 +49,10 @@ const FIRST_OF_LANES: &str = "SELECT json_group_array(json(( \
              (SELECT lane, rank, due, seq FROM ready WHERE lane = l.value ORDER BY rank, due, seq LIMIT ?)))) AS shown \
      FROM json_each(?) l";
 
-/// What to take, in the order in which to run it: the first of one lane ..
+/// What to take, in the order in which to run it: the first of everything ..
+const OF_EVERYTHING: &str = "SELECT lane, rank, due, seq, attempt, last_attempt FROM ready INDEXED BY ready_order \
+     ORDER BY rank, due, seq LIMIT ?";
+/// .. or of one lane ..
 const OF_ONE_LANE: &str = "SELECT lane, rank, due, seq, attempt, last_attempt FROM ready \
      WHERE lane = ? ORDER BY rank, due, seq LIMIT ?";
 /// .. or all that comes up to a point in several lanes.
@@ -52,7 +64,9 @@ const OF_LANES: &str = "SELECT r.lane, r.rank, r.due, r.seq, r.attempt, r.last_a
 /// ran before, the worker says of each batch how far it was started.
 const CLAIM: &str = "INSERT INTO claim (worker, claimed_at, started, remaining, tasks) \
      SELECT ?, ?, min(?, iif(max(attempt) > 0, 0, count(*))), count(*), ";
-/// The place of the last one to take of one lane; nothing when the lane has fewer.
+/// The place of the last one to take; nothing when there are fewer.
+const LAST_OF_EVERYTHING: &str =
+    "SELECT rank, due, seq FROM ready INDEXED BY ready_order ORDER BY rank, due, seq LIMIT 1 OFFSET ?";
 const LAST_OF_ONE_LANE: &str =
     "SELECT rank, due, seq FROM ready WHERE lane = ? ORDER BY rank, due, seq LIMIT 1 OFFSET ?";
 /// How SQL writes one entry of a claim's list: the number alone for a first attempt whose
@@ -65,7 +79,9 @@ const READ: &str = "SELECT (SELECT max(id) FROM claim) AS claim, json_group_arra
      r.lane, r.rank, nullif(r.due, t.enqueued_at), r.seq, r.attempt, r.last_attempt, hex(t.id), t.enqueued_at, \
      t.arguments, t.policy, t.metadata)) AS tasks FROM ";
 const READ_TASKS: &str = " r CROSS JOIN task t ON t.seq = r.seq";
-/// What is taken of a lane is always its beginning.
+/// What is taken is always the beginning.
+const DELETE_OF_EVERYTHING: &str =
+    "DELETE FROM ready INDEXED BY ready_order WHERE (rank, due, seq) <= (?, ?, ?)";
 const DELETE_OF_ONE_LANE: &str = "DELETE FROM ready WHERE lane = ? AND (rank, due, seq) <= (?, ?, ?)";
 const DELETE_OF_LANES: &str =
     "DELETE FROM ready WHERE lane IN (SELECT value FROM json_each(?)) AND (rank, due, seq) <= (?, ?, ?)";
@@ -80,50 +96,78 @@ pub(super) async fn claim(request: &ClaimRequest, transaction: &mut Transaction<
     let now = transaction.now();
     transaction.run(PROMOTE_INSERT, [now.into(), PROMOTE.into()]);
     transaction.run(PROMOTE_DELETE, [now.into(), PROMOTE.into()]);
-    let rows = transaction.fetch(HEADS, [request.worker.0.into()]).await?;
-    let first = rows
-        .first()
-        .ok_or_else(|| corrupt("a query without FROM returned no row"))?;
-    check_living(first)?;
+    let outlook = row(transaction.fetch(OUTLOOK, [request.worker.0.into()]).await?)?;
+    check_living(&outlook)?;
     let mut taken = Taken {
-        next_due: next_due(first, now)?,
+        next_due: next_due(&outlook, now)?,
         worker: request.worker.0,
         now,
         ..Taken::default()
     };
-    let heads = select_heads(&rows, request, &mut taken)?;
-    if request.limit == 0 {
+    if request.limit == 0 || !outlook.flag("waiting")? {
         return Ok(taken);
     }
-    let claim = [taken.worker.into(), now.into(), count(request.starting).into()];
-    let selection = match heads.as_slice() {
-        [] => return Ok(taken),
-        [head] => Selection::of_one_lane(head, request.limit),
-        heads => Selection::up_to(heads, last_place(transaction, heads, request.limit).await?),
+    if outlook.maybe_int("last_lane")?.unwrap_or(0) > transaction.lanes.all().last() {
+        lanes::read_new(transaction).await?;
+    }
+    let lanes = transaction.lanes.all().divide(request);
+    let Some(selection) = select(transaction, &lanes, request.limit).await? else {
+        return Ok(taken);
     };
+    taken.lanes = lanes.own.clone();
+    let claim = [taken.worker.into(), now.into(), count(request.starting).into()];
     selection.take(transaction, claim, taken).await
 }
 
-/// The heads of lanes this worker takes from, the one to run first in front.
-fn select_heads(rows: &[Row], request: &ClaimRequest, taken: &mut Taken) -> Result<Vec<Head>> {
+fn row(mut rows: Vec<Row>) -> Result<Row> {
+    rows.pop()
+        .ok_or_else(|| corrupt("a query without FROM returned no row"))
+}
+
+/// What to take. Where nothing waits that is not for this worker, as usual, it takes from the
+/// front of everything: it does not matter then how many lanes there are. Else it looks at each
+/// lane that has tasks, and never reads past what is not for it.
+async fn select(
+    transaction: &mut Transaction<'_>,
+    lanes: &Divided,
+    limit: usize,
+) -> Result<Option<Selection>> {
+    let is_everything = if lanes.own.is_empty() {
+        return Ok(None);
+    } else if lanes.others.is_empty() {
+        true
+    } else if lanes.own.len() <= FEW_LANES {
+        false
+    } else {
+        let others = list(&lanes.others).into();
+        !row(transaction.fetch(WAITING, [others]).await?)?.flag("waiting")?
+    };
+    if is_everything {
+        return Ok(Some(Selection::of_everything(limit)));
+    }
     let mut heads = Vec::new();
-    for row in rows {
-        let Some(lane) = row.maybe_int("lane")? else {
-            continue;
-        };
-        let (queue, name) = (row.text("queue")?, row.text("name")?);
-        if request.queues.includes(&queue) && request.names.contains(&*name) {
-            let first = Place::read(row)?;
+    for row in transaction.fetch(HEADS, []).await? {
+        let lane = row.int("lane")?;
+        if lanes.own.contains_key(&lane) {
+            let first = Place::read(&row)?;
             heads.push(Head { lane, first });
-            taken.lanes.insert(lane, (queue, name));
         }
     }
     heads.sort_by_key(|head| head.first);
-    Ok(heads)
+    Ok(match heads.as_slice() {
+        [] => None,
+        [head] => Some(Selection::of_one_lane(head, limit)),
+        heads => Some(Selection::up_to(
+            heads,
+            last_place(transaction, heads, limit).await?,
+        )),
+    })
 }
 
 /// The place of the last task to take when `limit` are wanted of all these lanes together.
 async fn last_place(transaction: &mut Transaction<'_>, heads: &[Head], limit: usize) -> Result<Place> {
+    // What comes behind as many heads as are wanted is not among the first of them.
+    let heads = &heads[..heads.len().min(limit)];
     // Each lane shows more than its share; what comes behind everything that was shown of
     // a lane is not taken, since more of that lane may come before it.
     let each = (2 * limit / heads.len() + 16).min(limit);
@@ -152,8 +196,8 @@ struct Selection {
     select: &'static str,
     values: Vec<Value>,
     delete: &'static str,
-    /// One lane's number, or a list of them.
-    lanes: Value,
+    /// One lane's number, a list of them, or nothing for all.
+    lanes: Option<Value>,
     /// What stands up to here in these lanes is taken.
     last: Last,
 }
@@ -161,18 +205,28 @@ struct Selection {
 /// The last place to take.
 enum Last {
     Known(Place),
-    /// It is asked for together with the tasks, by these values of [`LAST_OF_ONE_LANE`].
-    AskedFor(Vec<Value>),
+    /// It is asked for together with the tasks.
+    AskedFor(&'static str, Vec<Value>),
 }
 
 impl Selection {
+    fn of_everything(limit: usize) -> Self {
+        Self {
+            select: OF_EVERYTHING,
+            values: vec![count(limit).into()],
+            delete: DELETE_OF_EVERYTHING,
+            lanes: None,
+            last: Last::AskedFor(LAST_OF_EVERYTHING, vec![count(limit - 1).into()]),
+        }
+    }
+
     fn of_one_lane(head: &Head, limit: usize) -> Self {
         Self {
             select: OF_ONE_LANE,
             values: vec![head.lane.into(), count(limit).into()],
             delete: DELETE_OF_ONE_LANE,
-            lanes: head.lane.into(),
-            last: Last::AskedFor(vec![head.lane.into(), count(limit - 1).into()]),
+            lanes: Some(head.lane.into()),
+            last: Last::AskedFor(LAST_OF_ONE_LANE, vec![head.lane.into(), count(limit - 1).into()]),
         }
     }
 
@@ -183,7 +237,7 @@ impl Selection {
             select: OF_LANES,
             values,
             delete: DELETE_OF_LANES,
-            lanes,
+            lanes: Some(lanes),
             last: Last::Known(last),
         }
     }
@@ -200,8 +254,8 @@ impl Selection {
         transaction.run(&write, claim.into_iter().chain(self.values.clone()));
         let known = match self.last {
             Last::Known(place) => Some(place),
-            Last::AskedFor(values) => {
-                transaction.run(LAST_OF_ONE_LANE, values);
+            Last::AskedFor(query, values) => {
+                transaction.run(query, values);
                 None
             }
         };
@@ -213,17 +267,15 @@ impl Selection {
             .ok_or_else(|| corrupt("an aggregate returned no row"))?;
         taken.batch = row.int("claim")?;
         taken.tasks = Tasks::Json(row.text("tasks")?);
-        // A row before it is the last place; a lane with fewer tasks is taken to its end.
+        // A row before it is the last place; where there are fewer tasks all are taken.
         let last = match (known, rows.as_slice()) {
             (Some(place), _) => place,
             (None, [last, _]) => Place::read(last)?,
             (None, _) => Place::LAST,
         };
         // Goes with the commit.
-        transaction.run(
-            self.delete,
-            [self.lanes, last.rank.into(), last.due.into(), last.seq.into()],
-        );
+        let place = [last.rank, last.due, last.seq].map(Value::from);
+        transaction.run(self.delete, self.lanes.into_iter().chain(place));
         Ok(taken)
     }
 }

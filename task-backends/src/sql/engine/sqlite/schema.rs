@@ -20,6 +20,11 @@ pub(super) fn migrations() -> Vec<Migration> {
             name: "metadata",
             sql: Cow::Borrowed(include_str!("../../../../migrations/sqlite/0002_metadata.sql")),
         },
+        Migration {
+            version: 3,
+            name: "order",
+            sql: Cow::Borrowed(include_str!("../../../../migrations/sqlite/0003_order.sql")),
+        },
     ]
 }
 
