@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use task_core::{FailureKind, GivenBack, LATEST_US, Result, RetryPolicy, TaskFailure};
 
+use super::claim::Unheard;
 use super::error::corrupt;
 use super::finish::{
     CANCELED, FAILED, Retry, Standing, failure_text, insert_attempt, insert_result, insert_waiting,
@@ -124,13 +125,13 @@ async fn held(transaction: &mut Transaction<'_>, standing: &Standing) -> Result<
 pub(crate) async fn return_unheard(
     transaction: &mut Transaction<'_>,
     worker: i64,
-    batches: &[i64],
+    unheard: Unheard,
 ) -> Result<()> {
     let lock = transaction.engine().locking();
-    let query = format!("SELECT id, tasks FROM @claim WHERE worker = ? AND id IN (?*) ORDER BY id{lock}");
-    let rows = transaction
-        .fetch(&query, [worker.into(), batches.to_vec().into()])
-        .await?;
+    let query =
+        format!("SELECT id, tasks FROM @claim WHERE worker = ? AND (id IN (?*) OR id > ?) ORDER BY id{lock}");
+    let values = [worker.into(), unheard.numbers.into(), unheard.behind.into()];
+    let rows = transaction.fetch(&query, values).await?;
     for row in rows {
         let id = row.int("id")?;
         let tasks = listed::read(&row.text("tasks")?)?;
@@ -231,7 +232,7 @@ pub(crate) async fn put_back(
             (row.int("lane")?, row.int("rank")?, row.int("due")?),
         );
     }
-    let mut going = Going::new(transaction.now(), places);
+    let mut going = Going::new(transaction.now().await?, places);
     for task in tasks {
         let canceled = standing.canceled.contains(&task.seq);
         if canceled {

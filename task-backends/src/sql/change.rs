@@ -90,7 +90,7 @@ async fn cancel_waiting(transaction: &mut Transaction<'_>, task: &Found) -> Resu
             .await?;
     }
     if deleted > 0 {
-        let now = transaction.now();
+        let now = transaction.now().await?;
         transaction.run(
             "INSERT INTO @result (seq, status, lane, worker, attempt, started_at, finished_at, value) \
              VALUES (?, ?, ?, NULL, ?, NULL, ?, NULL)",
@@ -140,7 +140,7 @@ impl CancelWork {
         }
         let known = "SELECT seq FROM @cancellation WHERE seq = ?";
         if transaction.fetch(known, [seq.clone()]).await?.is_empty() {
-            let now = transaction.now();
+            let now = transaction.now().await?;
             transaction.run(
                 "INSERT INTO @cancellation (seq, requested_at) VALUES (?, ?)",
                 [seq, now.into()],
@@ -158,7 +158,7 @@ impl Work for RetryWork {
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         let task = find(transaction, self.0).await?;
-        let now = transaction.now();
+        let now = transaction.now().await?;
         let ended = matches!(task.status, Some(FAILED | CANCELED));
         let delete = "DELETE FROM @result WHERE seq = ?";
         // Somebody else may have been faster since it was looked at.
@@ -280,7 +280,7 @@ impl Work for ForgetWorkersWork {
     type Answer = ();
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
-        let now = transaction.now();
+        let now = transaction.now().await?;
         transaction.run(
             "DELETE FROM @worker WHERE ended_at < coalesce((SELECT enqueued_at FROM @task ORDER BY seq LIMIT 1), ?) \
              AND \"key\" NOT IN (SELECT worker FROM @claim)",

@@ -92,33 +92,61 @@ pub(crate) fn next_due(row: &Row, now: i64) -> Result<Option<Duration>> {
 
 /// Claims of which nobody knows yet whether they were committed: the connection may break
 /// after the store heard of the commit and before we hear of it. Their tasks would belong to
-/// a living worker that does not know them. By worker and number of the claim.
+/// a living worker that does not know them.
 #[derive(Debug, Default)]
-pub(crate) struct Unsettled(Mutex<Vec<(i64, i64)>>);
+pub(crate) struct Unsettled(Mutex<BTreeMap<i64, Doubts>>);
+
+/// What may be there of one worker.
+#[derive(Debug, Default)]
+struct Doubts {
+    /// The last number that was heard of.
+    heard: i64,
+    /// Numbers of claims that may be there.
+    numbers: Vec<i64>,
+    /// A claim behind the last one may be there, whatever its number.
+    unnumbered: bool,
+}
+
+/// Claims of a worker that have to be looked for: those with these numbers, and those behind
+/// this number.
+#[derive(Debug, Clone)]
+pub(crate) struct Unheard {
+    pub(crate) numbers: Vec<i64>,
+    pub(crate) behind: i64,
+}
 
 impl Unsettled {
-    fn of(&self, worker: i64) -> Vec<i64> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.iter().filter(|(of, _)| *of == worker);
-        own.map(|(_, batch)| *batch).collect()
+    fn change<T>(&self, worker: i64, change: impl FnOnce(&mut Doubts) -> T) -> T {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry(worker).or_default())
     }
 
-    fn add(&self, worker: i64, batch: i64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((worker, batch));
+    fn of(&self, worker: i64) -> Option<Unheard> {
+        self.change(worker, |doubts| {
+            let unheard = Unheard {
+                numbers: doubts.numbers.clone(),
+                behind: if doubts.unnumbered { doubts.heard } else { i64::MAX },
+            };
+            (doubts.unnumbered || !doubts.numbers.is_empty()).then_some(unheard)
+        })
     }
 
-    fn forget(&self, worker: i64, settled: &[i64]) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(of, batch)| *of != worker || !settled.contains(batch));
+    /// Everything up to now is known, up to this claim if it took anything.
+    fn settle(&self, worker: i64, heard: Option<i64>) {
+        self.change(worker, |doubts| {
+            *doubts = Doubts {
+                heard: heard.unwrap_or(0).max(doubts.heard),
+                ..Doubts::default()
+            };
+        });
     }
 }
 
 pub(crate) struct ClaimWork {
     request: ClaimRequest,
     unsettled: Arc<Unsettled>,
-    /// What this one will have settled when it is committed.
-    settles: Vec<i64>,
+    /// The number of this claim.
+    number: Option<i64>,
 }
 
 impl ClaimWork {
@@ -126,7 +154,7 @@ impl ClaimWork {
         Self {
             request,
             unsettled,
-            settles: Vec::new(),
+            number: None,
         }
     }
 }
@@ -138,22 +166,39 @@ impl Work for ClaimWork {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Taken> {
         let engine = transaction.engine();
         let worker = self.request.worker.0;
-        self.settles = self.unsettled.of(worker);
-        if !self.settles.is_empty() {
-            back::return_unheard(transaction, worker, &self.settles).await?;
+        if let Some(unheard) = self.unsettled.of(worker) {
+            back::return_unheard(transaction, worker, unheard).await?;
         }
-        let taken = engine.claim(&self.request, transaction).await?;
-        if engine.is_server() && !taken.is_empty() {
-            self.unsettled.add(worker, taken.batch);
-            self.settles.push(taken.batch);
+        let taken = match engine.claim_at_once(&self.request, transaction).await? {
+            Some(taken) => taken,
+            None => engine.claim(&self.request, transaction).await?,
+        };
+        self.number = (!taken.is_empty()).then_some(taken.batch);
+        if engine.is_server() {
+            self.unsettled
+                .change(worker, |doubts| doubts.numbers.extend(self.number));
+        }
+        Ok(taken)
+    }
+
+    async fn run_alone(&mut self, transaction: &mut Transaction<'_>) -> Result<Option<Taken>> {
+        let worker = self.request.worker.0;
+        if self.unsettled.of(worker).is_some() {
+            return Ok(None);
+        }
+        self.unsettled.change(worker, |doubts| doubts.unnumbered = true);
+        let engine = transaction.engine();
+        let taken = engine.claim_at_once(&self.request, transaction).await?;
+        let taken_any = taken.as_ref().filter(|taken| !taken.is_empty());
+        self.number = taken_any.map(|taken| taken.batch);
+        if taken.is_none() {
+            self.unsettled.settle(worker, None);
         }
         Ok(taken)
     }
 
     fn settled(&mut self) {
-        if !self.settles.is_empty() {
-            self.unsettled.forget(self.request.worker.0, &self.settles);
-        }
+        self.unsettled.settle(self.request.worker.0, self.number);
     }
 
     fn is_sociable(&self) -> bool {

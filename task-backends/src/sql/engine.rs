@@ -39,11 +39,12 @@ pub(crate) trait Link: Send {
     async fn close(self: Box<Self>);
 }
 
-/// How a transaction that writes begins.
+/// How a transaction that writes begins, in one trip with what it does first.
 pub(crate) enum Begin {
-    /// With this statement, sent together with the first others.
+    /// With this statement.
     Quietly(&'static str),
-    /// With these statements, of which the last one tells the store's time as `now`.
+    /// With these statements, of which the last one tells the store's time as `now`: the
+    /// first row that is answered.
     WithTime(String),
 }
 
@@ -92,6 +93,14 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
 
     /// Takes tasks and returns when the next one is due.
     async fn claim(&self, request: &ClaimRequest, transaction: &mut Transaction<'_>) -> Result<Taken>;
+
+    /// Takes tasks by one statement that needs no transaction around it; nothing when that is
+    /// not possible now, and then nothing was changed.
+    async fn claim_at_once(
+        &self,
+        request: &ClaimRequest,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<Option<Taken>>;
 
     /// Opens the connection that makes and migrates the store.
     async fn connect_first(&self) -> Result<Box<dyn Link>>;

@@ -95,7 +95,7 @@ impl NewRows {
     /// Stores them and returns the time at which they were accepted.
     pub(crate) async fn store(mut self, transaction: &mut Transaction<'_>) -> Result<Timestamp> {
         if self.tasks.is_empty() {
-            return timestamp(transaction.now());
+            return timestamp(transaction.now().await?);
         }
         let numbers = lanes(transaction, &self.pairs).await?;
         for task in &mut self.tasks {

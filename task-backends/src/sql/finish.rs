@@ -401,7 +401,7 @@ fn move_batches_on(
     for (batch, started) in &progress.started {
         if standing.workers.contains_key(batch) {
             let ended = ended.remove(batch).unwrap_or(0);
-            transaction.run(
+            transaction.run_last(
                 "UPDATE @claim SET remaining = remaining - ?, \
                      started = CASE WHEN started < ? THEN ? ELSE started END WHERE id = ?",
                 [
@@ -414,13 +414,13 @@ fn move_batches_on(
         }
     }
     for (batch, ended) in ended {
-        transaction.run(
+        transaction.run_last(
             "UPDATE @claim SET remaining = remaining - ? WHERE id = ?",
             [ended.into(), batch.into()],
         );
     }
     let touched: Vec<i64> = standing.workers.keys().copied().collect();
-    transaction.run(
+    transaction.run_last(
         "DELETE FROM @claim WHERE remaining <= 0 AND id IN (?*)",
         [touched.into()],
     );

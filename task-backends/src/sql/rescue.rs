@@ -29,7 +29,7 @@ impl Work for RescueWork {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Self::Answer> {
         let (mut rescued, mut all_ended) = (Rescued::default(), Vec::new());
         let free = transaction.engine().locking_what_is_free();
-        let now = transaction.now();
+        let now = transaction.now().await?;
         let waited = i64::try_from(self.asked.elapsed().as_micros()).unwrap_or(i64::MAX);
         let query = format!(
             "SELECT \"key\" FROM @worker WHERE ended_at IS NULL AND lease_until < ? ORDER BY \"key\"{free}"

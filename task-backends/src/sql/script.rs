@@ -45,7 +45,7 @@ impl Statement {
     }
 
     /// A statement without values that is sent as it is.
-    pub(crate) fn plain(sql: &'static str) -> Self {
+    pub(crate) fn plain(sql: impl Into<Cow<'static, str>>) -> Self {
         Self {
             way: Way::Plain,
             ..Self::new(sql, [])

@@ -18,7 +18,12 @@ pub(crate) struct Transaction<'c> {
     link: &'c mut dyn Link,
     engine: Arc<dyn Engine>,
     script: Vec<Statement>,
-    now: i64,
+    /// What is sent with the commit.
+    closing: Vec<Statement>,
+    /// The store's time, once it is known.
+    now: Option<i64>,
+    /// The first row of the next answer is the store's time.
+    asks_time: bool,
     pub(crate) lanes: FreshLanes,
     /// Set by work that leaves something to claim.
     pub(crate) made_ready: bool,
@@ -37,30 +42,28 @@ impl<'c> Transaction<'c> {
             link,
             engine,
             script: Vec::new(),
-            now,
+            closing: Vec::new(),
+            now: Some(now),
+            asks_time: false,
             lanes: FreshLanes::new(lanes),
             made_ready: false,
         }
     }
 
-    /// A transaction that begins here.
-    pub(crate) async fn begin(
-        link: &'c mut dyn Link,
-        engine: Arc<dyn Engine>,
-        lanes: Arc<Lanes>,
-    ) -> Result<Self> {
+    /// A transaction that begins here, with its first statements.
+    pub(crate) fn begin(link: &'c mut dyn Link, engine: Arc<dyn Engine>, lanes: Arc<Lanes>) -> Self {
         let clock = engine.clock().map(|clock| clock.now().as_microsecond());
-        match engine.begin() {
-            Begin::Quietly(begin) => {
-                let mut transaction = Self::joined(link, engine, clock.unwrap_or_default(), lanes);
-                transaction.script.push(Statement::new(begin, []));
-                Ok(transaction)
-            }
+        let begin = engine.begin();
+        let mut transaction = Self::joined(link, engine, clock.unwrap_or_default(), lanes);
+        match begin {
+            Begin::Quietly(begin) => transaction.script.push(Statement::new(begin, [])),
             Begin::WithTime(begin) => {
-                let now = read_time(&link.send_raw(begin).await?)?;
-                Ok(Self::joined(link, engine, clock.unwrap_or(now), lanes))
+                transaction.now = clock;
+                transaction.asks_time = true;
+                transaction.script.push(Statement::plain(begin));
             }
         }
+        transaction
     }
 
     /// The engine on the other side.
@@ -68,15 +71,26 @@ impl<'c> Transaction<'c> {
         self.engine.clone()
     }
 
-    /// The store's time, one for the whole transaction: microseconds since 1970.
-    pub(crate) fn now(&self) -> i64 {
-        self.now
+    /// The store's time, one for the whole transaction: microseconds since 1970. Comes with
+    /// the first answer, whatever was asked.
+    pub(crate) async fn now(&mut self) -> Result<i64> {
+        if self.now.is_none() {
+            self.send().await?;
+        }
+        self.now.ok_or_else(|| corrupt("the store did not tell its time"))
     }
 
     /// Adds a statement whose answer does not matter, or comes with the next one's.
     pub(crate) fn run(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
         let statement = Statement::new(sql.to_owned(), values);
         self.script.push(self.engine.prepare(statement));
+    }
+
+    /// The same at the end of the transaction, where it costs no trip of its own: nothing before
+    /// depends on it.
+    pub(crate) fn run_last(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        let statement = Statement::new(sql.to_owned(), values);
+        self.closing.push(self.engine.prepare(statement));
     }
 
     /// Sends what was collected and this query; returns its rows, behind those of any query
@@ -124,10 +138,17 @@ impl<'c> Transaction<'c> {
         if self.script.is_empty() {
             return Ok(Answer::default());
         }
-        self.link.send(std::mem::take(&mut self.script)).await
+        let mut answer = self.link.send(std::mem::take(&mut self.script)).await?;
+        if std::mem::take(&mut self.asks_time) {
+            let time: Vec<Row> = answer.rows.drain(..answer.rows.len().min(1)).collect();
+            let now = read_time(&time)?;
+            self.now.get_or_insert(now);
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn commit(&mut self) -> Result<()> {
+        self.script.append(&mut self.closing);
         self.script.push(Statement::plain("COMMIT"));
         self.send().await.map(drop)
     }
@@ -135,6 +156,7 @@ impl<'c> Transaction<'c> {
     /// Undoes everything; `false` when there was nothing to undo, because the transaction
     /// did not begin, has ended by its own error, or the connection is gone.
     pub(crate) async fn roll_back(&mut self) -> bool {
+        self.asks_time = false;
         self.script = vec![Statement::plain("ROLLBACK")];
         self.send().await.is_ok()
     }
@@ -161,6 +183,12 @@ pub(crate) trait Work: Send + Sync {
     /// time: it touches only what its own worker holds, so nobody waits for it.
     fn is_sociable(&self) -> bool {
         false
+    }
+
+    /// Does it by one statement without a transaction around it; nothing when that is not
+    /// possible now, and then nothing was changed.
+    async fn run_alone(&mut self, _transaction: &mut Transaction<'_>) -> Result<Option<Self::Answer>> {
+        Ok(None)
     }
 }
 

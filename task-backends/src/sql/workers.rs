@@ -35,7 +35,7 @@ impl Work for JoinWork {
                 "a worker id has 1 to 64 bytes without control characters",
             ));
         }
-        let now = transaction.now();
+        let now = transaction.now().await?;
         let living = transaction
             .fetch(
                 "SELECT host, pid FROM @worker WHERE id = ? AND ended_at IS NULL AND lease_until >= ?",
@@ -92,7 +92,7 @@ impl Work for RenewWork {
     type Answer = Renewal;
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Renewal> {
-        let until = transaction.now().saturating_add(microseconds(self.lease));
+        let until = transaction.now().await?.saturating_add(microseconds(self.lease));
         // A lease that has run out but was not taken yet may still be renewed: nobody
         // else has the tasks.
         let renewed = transaction
@@ -143,7 +143,7 @@ impl Work for LeaveWork {
     type Answer = ();
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
-        let now = transaction.now();
+        let now = transaction.now().await?;
         transaction.run(
             "UPDATE @worker SET ended_at = ? WHERE \"key\" = ? AND ended_at IS NULL",
             [now.into(), self.0.0.into()],

@@ -42,6 +42,8 @@ const LONGEST_TRANSACTION: Duration = Duration::from_secs(30);
 #[async_trait]
 trait Pending: Send {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()>;
+    /// Whether it was done, by one statement.
+    async fn run_alone(&mut self, transaction: &mut Transaction<'_>) -> Result<bool>;
     fn is_sociable(&self) -> bool;
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
@@ -57,6 +59,11 @@ impl<W: Work> Pending for Waiting<W> {
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<()> {
         self.answer = Some(self.work.run(transaction).await?);
         Ok(())
+    }
+
+    async fn run_alone(&mut self, transaction: &mut Transaction<'_>) -> Result<bool> {
+        self.answer = self.work.run_alone(transaction).await?;
+        Ok(self.answer.is_some())
     }
 
     fn is_sociable(&self) -> bool {
@@ -353,18 +360,28 @@ impl Loop {
             Some(link) => link,
             none => none.insert(self.engine.connect().await?),
         };
-        let group_of_one_statement = group.works.is_empty() && self.engine.enqueues_in_one_statement();
         let mut is_lost = false;
         let outcome = async {
             let rows = NewRows::new(group.enqueues.iter().flat_map(|one| &one.tasks))?;
-            if group_of_one_statement && !is_again && rows.has_lanes(&self.lanes) {
-                let mut alone = Transaction::joined(&mut **link, self.engine.clone(), 0, self.lanes.clone());
-                return Ok((rows.store(&mut alone).await?, alone));
+            let alone = group.works.is_empty() && self.engine.enqueues_in_one_statement();
+            let lanes = self.lanes.clone();
+            if alone && !is_again && rows.has_lanes(&lanes) {
+                let mut transaction = Transaction::joined(&mut **link, self.engine.clone(), 0, lanes);
+                let accepted_at = rows.store(&mut transaction).await?;
+                return Ok((Some(accepted_at), transaction.made_ready));
             }
-            let mut transaction =
-                Transaction::begin(&mut **link, self.engine.clone(), self.lanes.clone()).await?;
+            if let ([work], [], false) = (&mut group.works[..], &rows.tasks[..], is_again) {
+                let mut transaction = Transaction::joined(&mut **link, self.engine.clone(), 0, lanes.clone());
+                if work.run_alone(&mut transaction).await? {
+                    return Ok((None, transaction.made_ready));
+                }
+            }
+            let mut transaction = Transaction::begin(&mut **link, self.engine.clone(), lanes);
             match fill(&mut transaction, rows, group, is_again).await {
-                Ok(accepted_at) => Ok((accepted_at, transaction)),
+                Ok(accepted_at) => {
+                    transaction.lanes.keep();
+                    Ok((accepted_at, transaction.made_ready))
+                }
                 Err(error) => {
                     is_lost = !transaction.roll_back().await && self.engine.is_server();
                     Err(error)
@@ -373,10 +390,7 @@ impl Loop {
         }
         .await;
         let (accepted_at, made_ready) = match outcome {
-            Ok((accepted_at, mut transaction)) => {
-                transaction.lanes.keep();
-                (accepted_at, transaction.made_ready)
-            }
+            Ok(done) => done,
             Err(error) => {
                 if is_lost {
                     self.link = None;
@@ -387,8 +401,8 @@ impl Loop {
         self.watch.committed(made_ready);
         self.engine.tell(made_ready);
         for Enqueue { tasks, reply } in group.enqueues.drain(..) {
-            let records = tasks.into_iter().map(|task| task.accepted(accepted_at)).collect();
-            let _ = reply.send(Ok(records));
+            let accepted = |accepted_at| tasks.into_iter().map(|task| task.accepted(accepted_at)).collect();
+            let _ = reply.send(Ok(accepted_at.map(accepted).unwrap_or_default()));
         }
         for work in group.works.drain(..) {
             work.answer(Ok(()));
@@ -404,22 +418,20 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// Puts everything of a group into the transaction and commits it; returns when the
-/// enqueued tasks were accepted.
+/// enqueued tasks were accepted, if there are any.
 async fn fill(
     transaction: &mut Transaction<'_>,
     rows: NewRows,
     group: &mut Group,
     is_again: bool,
-) -> Result<Timestamp> {
-    let stored = if is_again {
-        rows.accepted_before(transaction).await?
-    } else {
-        None
-    };
-    let accepted_at = match stored {
-        Some(accepted_at) => accepted_at,
-        None => rows.store(transaction).await?,
-    };
+) -> Result<Option<Timestamp>> {
+    let mut accepted_at = None;
+    if is_again {
+        accepted_at = rows.accepted_before(transaction).await?;
+    }
+    if accepted_at.is_none() && !rows.tasks.is_empty() {
+        accepted_at = Some(rows.store(transaction).await?);
+    }
     for work in &mut group.works {
         work.run(transaction).await?;
     }

@@ -212,6 +212,14 @@ impl Engine for Mysql {
         server::claim(&claim::MysqlTaking, request, transaction).await
     }
 
+    async fn claim_at_once(
+        &self,
+        _request: &ClaimRequest,
+        _transaction: &mut Transaction<'_>,
+    ) -> Result<Option<Taken>> {
+        Ok(None)
+    }
+
     async fn connect_first(&self) -> Result<Box<dyn Link>> {
         self.connect().await
     }

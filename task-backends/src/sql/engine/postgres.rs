@@ -1,9 +1,9 @@
 //! PostgreSQL: a server whose transactions run at the same time.
 //!
 //! Behind a pooler that gives each transaction another connection there is no session to
-//! keep anything in, so nothing is kept there: settings are made inside each transaction,
-//! names carry their schema, and with [`PostgresOptions::notify`] off nothing listens, no
-//! statement stays prepared, and every statement stands in a transaction.
+//! keep anything in. With [`PostgresOptions::notify`] off nothing is kept there: settings are
+//! made inside each transaction, nothing listens, no statement stays prepared, and every
+//! statement stands in a transaction. Names carry their schema in any case.
 
 mod claim;
 mod enqueue;
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use task_core::{ClaimRequest, Clock, Error, ErrorKind, Result, Timestamp};
 
 pub(crate) use error::explain;
@@ -55,12 +55,28 @@ impl Sealed for PostgresOptions {
 
 impl SqlOptions for PostgresOptions {}
 
+/// What holds for a connection that writes, or behind a pooler for each transaction.
+///
 /// The plans that are meant hold for any number of rows; statistics of tables that are
 /// empty in one moment and full in the next would only lead away from them.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT set_config('enable_seqscan', 'off', true), \
-     set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), \
-     set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), \
-     set_config('lock_timeout', '10s', true), set_config('statement_timeout', '25s', true), ";
+const SETTINGS: [(&str, &str); 8] = [
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("lock_timeout", "10s"),
+    ("statement_timeout", "25s"),
+];
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT ";
+
+/// Sets them all, for a transaction or for as long as the connection lives.
+fn settings(in_transaction: bool) -> String {
+    let set = |(name, value)| format!("set_config('{name}', '{value}', {in_transaction})");
+    SETTINGS.map(set).join(", ")
+}
 
 /// The database's time in microseconds since 1970.
 const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)";
@@ -90,7 +106,15 @@ impl Postgres {
     }
 
     async fn open(&self) -> Result<PgConnection> {
-        let opening = PgConnection::connect_with(&self.options.connect);
+        let opening = async {
+            let mut connection = PgConnection::connect_with(&self.options.connect).await?;
+            if self.options.notify {
+                let committed = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
+                let settings = format!("{committed}; SELECT {}", settings(false));
+                connection.execute(sqlx::raw_sql(AssertSqlSafe(settings))).await?;
+            }
+            Ok(connection)
+        };
         let place = |error: Error| error.at(self.place());
         match tokio::time::timeout(CONNECT_WITHIN, opening).await {
             Ok(opened) => opened.map_err(|error| place(from_sqlx(error))),
@@ -214,7 +238,11 @@ impl Engine for Postgres {
     }
 
     fn begin(&self) -> Begin {
-        Begin::WithTime(format!("{BEGIN}{NOW} AS now"))
+        Begin::WithTime(if self.options.notify {
+            format!("{BEGIN}{NOW} AS now")
+        } else {
+            format!("{BEGIN}{}, {NOW} AS now", settings(true))
+        })
     }
 
     async fn enqueue(&self, rows: NewRows, transaction: &mut Transaction<'_>) -> Result<Timestamp> {
@@ -228,6 +256,18 @@ impl Engine for Postgres {
 
     async fn claim(&self, request: &ClaimRequest, transaction: &mut Transaction<'_>) -> Result<Taken> {
         server::claim(&claim::PostgresTaking, request, transaction).await
+    }
+
+    async fn claim_at_once(
+        &self,
+        request: &ClaimRequest,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<Option<Taken>> {
+        if !self.options.notify {
+            return Ok(None);
+        }
+        let clock = self.clock().map(|clock| clock.now().as_microsecond());
+        claim::at_once(clock, request, transaction).await
     }
 
     async fn connect_first(&self) -> Result<Box<dyn Link>> {

@@ -5,6 +5,8 @@
 //! order: it does not matter then how many lanes there are. Else it looks at each of its
 //! lanes, and never reads past what is not for it.
 
+mod trips;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +19,8 @@ use crate::sql::lanes;
 use crate::sql::taken::{Taken, Tasks};
 use crate::sql::transaction::Transaction;
 use crate::sql::value::{Row, Value};
+
+pub(super) use trips::{Trip, trips, write};
 
 /// How many scheduled tasks that have become due are moved over by one claim.
 const PROMOTE: usize = 5000;
@@ -84,8 +88,8 @@ pub(super) async fn claim(
     request: &ClaimRequest,
     transaction: &mut Transaction<'_>,
 ) -> Result<Taken> {
-    let now = transaction.now();
     let mut outlook = outlook(transaction, request).await?;
+    let now = transaction.now().await?;
     if outlook.maybe_int("next_due")?.is_some_and(|due| due <= now) {
         taking.promote(transaction, PROMOTE).await?;
         outlook = self::outlook(transaction, request).await?;

@@ -137,6 +137,14 @@ impl Engine for Sqlite {
         claim::claim(request, transaction).await
     }
 
+    async fn claim_at_once(
+        &self,
+        _request: &ClaimRequest,
+        _transaction: &mut Transaction<'_>,
+    ) -> Result<Option<Taken>> {
+        Ok(None)
+    }
+
     async fn connect_first(&self) -> Result<Box<dyn Link>> {
         Ok(Box::new(self.opener.connect(true).await?))
     }

@@ -35,7 +35,7 @@ pub(super) struct MysqlTaking;
 #[async_trait]
 impl Taking for MysqlTaking {
     async fn promote(&self, transaction: &mut Transaction<'_>, limit: usize) -> Result<()> {
-        let now = transaction.now();
+        let now = transaction.now().await?;
         let rows = transaction.fetch(DUE, [now.into(), count(limit).into()]).await?;
         let mut ready = Vec::with_capacity(rows.len() * 6);
         let mut seqs = Vec::with_capacity(rows.len());

@@ -29,7 +29,7 @@ pub(super) async fn enqueue(
     rows: NewRows,
     transaction: &mut Transaction<'_>,
 ) -> Result<Timestamp> {
-    let accepted_at = timestamp(transaction.now())?;
+    let accepted_at = timestamp(transaction.now().await?)?;
     let now = accepted_at.as_microsecond();
     let mut tasks = rows.tasks.into_iter().peekable();
     while tasks.peek().is_some() {

@@ -14,20 +14,36 @@ use uuid::Uuid;
 
 use crate::sql::damage::marked;
 use crate::sql::engine::Link;
+use crate::sql::engine::server::{Trip, trips, write};
 use crate::sql::error::{corrupt, from_sqlx};
 use crate::sql::script::{Answer, Statement, Way};
 use crate::sql::value::{Row, Value};
 
+/// A statement with its numbers written into it.
+fn text(statement: &Statement) -> String {
+    let mut text = String::with_capacity(statement.sql.len() + 64);
+    let mut rest = &*statement.sql;
+    for value in &statement.values {
+        let (before, behind) = rest.split_once('?').unwrap_or((rest, ""));
+        text.push_str(before);
+        write(value, "", &mut text);
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
 async fn send(connection: &mut MySqlConnection, statements: Vec<Statement>) -> Result<Answer> {
     let mut answer = Answer::default();
-    for statement in statements {
-        if statement.way == Way::Plain {
-            let done = connection
-                .execute(sqlx::raw_sql(AssertSqlSafe(statement.sql.into_owned())))
-                .await;
-            answer.written += done.map_err(from_sqlx)?.rows_affected();
-            continue;
-        }
+    for trip in trips(statements, text) {
+        let statement = match trip {
+            Trip::Text(text) => {
+                let answers = connection.fetch_many(sqlx::raw_sql(AssertSqlSafe(text)));
+                collect(answers, &mut answer).await?;
+                continue;
+            }
+            Trip::Prepared(statement) => statement,
+        };
         let mut arguments = MySqlArguments::default();
         for value in statement.values {
             bind(&mut arguments, value)?;

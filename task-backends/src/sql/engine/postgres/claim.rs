@@ -1,11 +1,13 @@
 //! Taking tasks from PostgreSQL: one statement picks, deletes, writes the claim and reads.
 
 use async_trait::async_trait;
-use task_core::Result;
+use task_core::{ClaimRequest, Result};
 
 use super::super::server::{Source, Taking};
-use crate::sql::claim::{Place, Waiting};
+use crate::sql::claim::{Place, Waiting, check_living, next_due};
+use crate::sql::error::corrupt;
 use crate::sql::json::count;
+use crate::sql::taken::{Taken, Tasks};
 use crate::sql::transaction::Transaction;
 use crate::sql::value::{Row, Value};
 
@@ -44,12 +46,82 @@ const TAKE: &str = "gone AS (DELETE FROM @ready WHERE ctid = ANY (ARRAY(SELECT p
          p.last_attempt, t.id, t.enqueued_at, t.arguments, t.policy, t.metadata \
      FROM picked p JOIN @task t ON t.seq = p.seq CROSS JOIN written w ORDER BY p.\"rank\", p.due, p.seq";
 
+/// The same with a look before it: whether the worker lives, what is due next, which lanes there
+/// are. Nothing is picked where that says that something else comes before.
+const LOOK: &str = "WITH outlook AS MATERIALIZED (SELECT \
+         (SELECT CASE WHEN ended_at IS NULL THEN 1 ELSE 0 END FROM @worker WHERE \"key\" = ?) AS living, \
+         (SELECT min(due) FROM @scheduled) AS next_due, \
+         coalesce((SELECT max(id) FROM @lane), 0) AS last_lane, \
+         coalesce(CAST(? AS bigint), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)) AS now)";
+const UNLESS: &str =
+    "(SELECT living = 1 AND coalesce(next_due > now, true) AND last_lane <= ? FROM outlook) AND ";
+const TAKE_AT_ONCE: &str = "gone AS (DELETE FROM @ready WHERE ctid = ANY (ARRAY(SELECT place FROM picked))), \
+     written AS (INSERT INTO @claim (worker, claimed_at, started, remaining, tasks) \
+         SELECT ?, (SELECT now FROM outlook), \
+             CASE WHEN max(attempt) > 0 THEN 0 ELSE least(?, count(*)) END, count(*), \
+             string_agg(CASE WHEN attempt = 0 AND last_attempt = 1 THEN seq::text \
+                 ELSE seq || ':' || attempt || ':' || last_attempt END, ',' ORDER BY \"rank\", due, seq) \
+         FROM picked HAVING count(*) > 0 RETURNING id), \
+     taken AS (SELECT w.id AS claim, p.lane, p.\"rank\", p.due AS place, nullif(p.due, t.enqueued_at) AS due, p.seq, \
+             p.attempt, p.last_attempt, t.id, t.enqueued_at, t.arguments, t.policy, t.metadata \
+         FROM picked p JOIN @task t ON t.seq = p.seq CROSS JOIN written w) \
+     SELECT living, next_due, last_lane, now, claim, lane, \"rank\", due, seq, attempt, last_attempt, id, enqueued_at, \
+         arguments, policy, metadata \
+     FROM outlook LEFT JOIN taken ON true ORDER BY \"rank\", place, seq";
+
+/// Takes tasks by one statement, where one lane or all of them are this worker's, unless tasks
+/// have become due or lanes were made of which this process has not heard.
+pub(super) async fn at_once(
+    clock: Option<i64>,
+    request: &ClaimRequest,
+    transaction: &mut Transaction<'_>,
+) -> Result<Option<Taken>> {
+    let known = transaction.lanes.all().last();
+    let lanes = transaction.lanes.all().divide(request);
+    let (pick, lane) = match (lanes.own.keys().next(), lanes.own.keys().next_back()) {
+        (Some(first), Some(last)) if first == last => (OF_ONE_LANE, *first),
+        (Some(_), Some(last)) if lanes.others.is_empty() => (OF_EVERYTHING, *last),
+        _ => return Ok(None),
+    };
+    let worker = Value::from(request.worker.0);
+    let pick = pick.replacen("WHERE ", &format!("WHERE {UNLESS}"), 1);
+    let query = format!("{LOOK}, picked AS MATERIALIZED ({pick}), {TAKE_AT_ONCE}");
+    let values = [
+        worker.clone(),
+        clock.into(),
+        known.into(),
+        lane.into(),
+        count(request.limit).into(),
+        worker,
+        count(request.starting).into(),
+    ];
+    let rows = transaction.fetch(&query, values).await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| corrupt("a query of one row returned none"))?;
+    check_living(row)?;
+    let now = row.int("now")?;
+    let batch = row.maybe_int("claim")?;
+    let is_due = row.maybe_int("next_due")?.is_some_and(|due| due <= now);
+    if batch.is_none() && (is_due || row.int("last_lane")? > known) {
+        return Ok(None);
+    }
+    Ok(Some(Taken {
+        next_due: next_due(row, now)?,
+        worker: request.worker.0,
+        batch: batch.unwrap_or_default(),
+        now,
+        lanes: lanes.own.clone(),
+        tasks: batch.map_or(Tasks::None, |_| Tasks::Rows(rows)),
+    }))
+}
+
 pub(super) struct PostgresTaking;
 
 #[async_trait]
 impl Taking for PostgresTaking {
     async fn promote(&self, transaction: &mut Transaction<'_>, limit: usize) -> Result<()> {
-        let now = transaction.now();
+        let now = transaction.now().await?;
         transaction.run(PROMOTE, [now.into(), count(limit).into()]);
         Ok(())
     }

@@ -14,6 +14,7 @@ use task_core::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
 use crate::sql::engine::Link;
+use crate::sql::engine::server::{Trip, trips, write};
 use crate::sql::error::{corrupt, from_sqlx};
 use crate::sql::script::{Answer, Statement, Way};
 use crate::sql::value::{Column, Row, Value};
@@ -37,16 +38,38 @@ impl Encode<'_, Postgres> for Null {
     }
 }
 
+/// A statement with its numbers written into it.
+fn text(statement: &Statement) -> String {
+    let mut text = String::with_capacity(statement.sql.len() + 64);
+    let mut rest = &*statement.sql;
+    while let Some((before, behind)) = rest.split_once('$') {
+        text.push_str(before);
+        let digits = behind.len()
+            - behind
+                .trim_start_matches(|letter: char| letter.is_ascii_digit())
+                .len();
+        let number: usize = behind[..digits].parse().unwrap_or(0);
+        match statement.values.get(number.wrapping_sub(1)) {
+            Some(value) => write(value, "::int8", &mut text),
+            None => text.push_str(&rest[before.len()..=before.len() + digits]),
+        }
+        rest = &behind[digits..];
+    }
+    text.push_str(rest);
+    text
+}
+
 async fn send(connection: &mut PgConnection, statements: Vec<Statement>) -> Result<Answer> {
     let mut answer = Answer::default();
-    for statement in statements {
-        if statement.way == Way::Plain {
-            let done = connection
-                .execute(sqlx::raw_sql(AssertSqlSafe(statement.sql.into_owned())))
-                .await;
-            answer.written += done.map_err(from_sqlx)?.rows_affected();
-            continue;
-        }
+    for trip in trips(statements, text) {
+        let statement = match trip {
+            Trip::Text(text) => {
+                let answers = connection.fetch_many(sqlx::raw_sql(AssertSqlSafe(text)));
+                collect(answers, &mut answer).await?;
+                continue;
+            }
+            Trip::Prepared(statement) => statement,
+        };
         let mut arguments = PgArguments::default();
         for value in statement.values {
             bind(&mut arguments, value)?;

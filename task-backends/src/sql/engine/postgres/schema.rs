@@ -67,7 +67,12 @@ pub(super) async fn migrate(
 async fn apply(engine: &dyn Engine, schema: &str, link: &mut dyn Link) -> Result<Vec<Migration>> {
     execute(
         link,
-        format!("SELECT pg_advisory_xact_lock({})", lock_number(schema)),
+        // A step may take as long as it takes.
+        format!(
+            "SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true); \
+             SELECT pg_advisory_xact_lock({})",
+            lock_number(schema)
+        ),
     )
     .await?;
     // Looked at again: another process may have been faster.

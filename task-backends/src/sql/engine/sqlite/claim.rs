@@ -93,7 +93,7 @@ struct Head {
 }
 
 pub(super) async fn claim(request: &ClaimRequest, transaction: &mut Transaction<'_>) -> Result<Taken> {
-    let now = transaction.now();
+    let now = transaction.now().await?;
     transaction.run(PROMOTE_INSERT, [now.into(), PROMOTE.into()]);
     transaction.run(PROMOTE_DELETE, [now.into(), PROMOTE.into()]);
     let outlook = row(transaction.fetch(OUTLOOK, [request.worker.0.into()]).await?)?;

@@ -23,7 +23,7 @@ const INSERT_SCHEDULED: &str = "INSERT INTO scheduled (due, seq, lane, rank, att
      WHERE seq > (SELECT max(seq) FROM task) - ? AND due > enqueued_at";
 
 pub(super) async fn enqueue(rows: NewRows, transaction: &mut Transaction<'_>) -> Result<Timestamp> {
-    let accepted_at = timestamp(transaction.now())?;
+    let accepted_at = timestamp(transaction.now().await?)?;
     let now = accepted_at.as_microsecond();
     let all = i64::try_from(rows.tasks.len()).unwrap_or(i64::MAX);
     let (mut any_ready, mut any_scheduled) = (false, false);
