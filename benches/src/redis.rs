@@ -170,7 +170,7 @@ async fn raw(urls: &str, tasks: usize) -> Outcome<Raw> {
     let began = Instant::now();
     let mut seq = 0_u64;
     for from in (0..tasks).step_by(ENQUEUE_BATCH) {
-        let (mut task, mut order, mut log) = (cmd("HSET"), cmd("ZADD"), Vec::new());
+        let (mut task, mut order, mut log) = (cmd("HSET"), cmd("ZADD"), Vec::<u8>::new());
         task.arg(key("task"));
         order.arg(key("order"));
         for number in from..tasks.min(from + ENQUEUE_BATCH) {

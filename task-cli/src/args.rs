@@ -62,6 +62,18 @@ pub(crate) struct LogArgs {
     /// [default: info] [env: TASK_LOG]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = logging::check)]
     pub(crate) log: Option<String>,
+    /// How log lines look [default: text] [env: TASK_LOG_FORMAT]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON object in each line
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,6 +139,10 @@ pub(crate) struct RunArgs {
     /// --interval where that is shorter
     #[arg(long, env = "TASK_NO_STARTUP_DELAY", action = ArgAction::SetTrue, value_parser = yes_or_no)]
     pub(crate) no_startup_delay: bool,
+    /// How long to wait at the start for a backend that cannot be reached [default: as long as it
+    /// takes; with --batch not at all]
+    #[arg(long, env = "TASK_START_TIMEOUT", value_name = "DURATION", value_parser = duration::parse)]
+    start_timeout: Option<Duration>,
     /// How long running tasks may go on after the first signal to stop
     #[arg(long, env = "TASK_STOP_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub(crate) stop_timeout: Duration,
@@ -143,6 +159,11 @@ pub(crate) struct RunArgs {
     /// End after this many tasks
     #[arg(long, env = "TASK_MAX_TASKS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_tasks: Option<u64>,
+    /// Answer /live, /ready and /metrics over HTTP on this address, such as 127.0.0.1:9464 [default:
+    /// none]
+    #[cfg(feature = "http")]
+    #[arg(long, env = "TASK_HTTP", value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) http: Option<std::net::SocketAddr>,
     /// The name of this worker, 1 to 64 bytes, unique among living workers [default: host-pid-random]
     #[arg(long, env = "TASK_WORKER_ID", value_name = "ID", value_parser = worker_id)]
     pub(crate) worker_id: Option<String>,
@@ -152,6 +173,12 @@ impl RunArgs {
     /// Whether to start again when the program was replaced.
     pub(crate) fn reload(&self) -> bool {
         self.reload && !self.no_reload
+    }
+
+    /// How long to wait for a backend at the start.
+    pub(crate) fn start_timeout(&self) -> Duration {
+        let default = if self.batch { Duration::ZERO } else { Duration::MAX };
+        self.start_timeout.unwrap_or(default)
     }
 
     /// The longest pause before the first claim.
@@ -403,7 +430,7 @@ fn twins() -> Vec<String> {
         .flat_map(clap::Command::get_arguments)
         .filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned))
         .collect();
-    twins.push(logging::VARIABLE.to_owned());
+    twins.extend([logging::VARIABLE, logging::FORMAT_VARIABLE].map(str::to_owned));
     twins.sort();
     twins.dedup();
     twins
@@ -415,6 +442,13 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
         "" | "0" | "false" | "no" | "off" => Ok(false),
         _ => Err("write true or false".to_owned()),
     }
+}
+
+#[cfg(feature = "http")]
+fn socket_address(text: &str) -> Result<std::net::SocketAddr, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "write an address and a port, such as 127.0.0.1:9464 or [::]:9464".to_owned())
 }
 
 fn worker_id(text: &str) -> Result<String, String> {

@@ -60,6 +60,11 @@ pub(crate) async fn open_all(settings: &Settings, session: &Session<'_>) -> Resu
     for (alias, settings) in &settings.backends {
         aliases.push(open(alias, settings, session).await?);
     }
+    install(aliases)
+}
+
+/// Makes these the backends of the process. A program that has set up its own keeps them.
+pub(crate) fn install(aliases: Vec<BackendAlias>) -> Result<Backends> {
     let backends = Backends::new(aliases);
     if Backends::global().is_err() {
         backends.clone().install()?;

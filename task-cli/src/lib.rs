@@ -25,6 +25,7 @@
 //!
 //! - What can be typed: `args`, with `names` and `duration` for its values.
 //! - What each command does: one file below `commands`, over `connect`.
+//! - What others see of a running worker: `observe`.
 //! - When the worker's own file is replaced: `reload`.
 //! - What comes out: `output` and `table` on standard output, `logging` on standard
 //!   error, `exit` for the code.
@@ -38,6 +39,7 @@ mod duration;
 mod exit;
 mod logging;
 mod names;
+mod observe;
 mod output;
 mod reload;
 mod table;

@@ -2,13 +2,17 @@
 
 use std::io::{self, IsTerminal as _};
 
+use clap::ValueEnum as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::LogArgs;
+use crate::args::{LogArgs, LogFormat};
 use crate::exit::Trouble;
 
 /// The environment twin of `--log`.
 pub(crate) const VARIABLE: &str = "TASK_LOG";
+
+/// The environment twin of `--log-format`.
+pub(crate) const FORMAT_VARIABLE: &str = "TASK_LOG_FORMAT";
 
 /// From quiet to loud.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -28,15 +32,32 @@ pub(crate) fn start(args: &LogArgs, crates: &[&str]) -> Result<(), Trouble> {
     let filter = filter(args, variable()?.as_deref(), crates);
     let filter = EnvFilter::try_new(&filter).map_err(|error| wrong_variable(&error.to_string()))?;
     let stderr = io::stderr();
-    // Fails where the program has set up its own logging, which then stays.
-    let _ = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
         .with_writer(io::stderr)
         // It would report a closed standard error on standard error, with a panic.
-        .log_internal_errors(false)
-        .try_init();
+        .log_internal_errors(false);
+    // Fails where the program has set up its own logging, which then stays.
+    let _ = match format(args)? {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().with_ansi(false).try_init(),
+    };
     Ok(())
+}
+
+/// How lines look: as the flag says, else the variable.
+fn format(args: &LogArgs) -> Result<LogFormat, Trouble> {
+    if let Some(format) = args.log_format {
+        return Ok(format);
+    }
+    match std::env::var(FORMAT_VARIABLE) {
+        Ok(text) if text.trim().is_empty() => Ok(LogFormat::Text),
+        Ok(text) => LogFormat::from_str(text.trim(), true)
+            .map_err(|_| wrong(FORMAT_VARIABLE, &format!("`{}` is not text or json", text.trim()))),
+        Err(std::env::VarError::NotPresent) => Ok(LogFormat::Text),
+        Err(std::env::VarError::NotUnicode(_)) => Err(wrong(FORMAT_VARIABLE, "it is not UTF-8")),
+    }
 }
 
 fn variable() -> Result<Option<String>, Trouble> {
@@ -49,7 +70,11 @@ fn variable() -> Result<Option<String>, Trouble> {
 }
 
 fn wrong_variable(message: &str) -> Trouble {
-    let message = format!("environment variable {VARIABLE}: {message}\n");
+    wrong(VARIABLE, message)
+}
+
+fn wrong(variable: &str, message: &str) -> Trouble {
+    let message = format!("environment variable {variable}: {message}\n");
     clap::Error::raw(clap::error::ErrorKind::ValueValidation, message).into()
 }
 
@@ -96,6 +121,7 @@ mod tests {
             verbose,
             quiet,
             log: log.map(str::to_owned),
+            log_format: None,
         }
     }
 

@@ -117,7 +117,6 @@ impl Backoff {
         }
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_default(&self) -> bool {
         *self == Self::DEFAULT
     }

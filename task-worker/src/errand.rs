@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use task_core::{
     BackendAlias, Claim, ClaimRequest, Error, ErrorKind, GivenBack, Progress, Result, TaskId, TaskQueue,
@@ -29,14 +29,19 @@ pub(crate) enum Report {
     Finished {
         unwritten: Unwritten,
         answer: Result<Vec<TaskId>>,
+        took: Duration,
     },
     /// Tasks were claimed.
     Claimed {
         request: ClaimRequest,
         answer: Result<Claim>,
+        took: Duration,
     },
     /// The worker joined again.
-    Joined(Result<WorkerKey>),
+    Joined {
+        answer: Result<WorkerKey>,
+        asked: Instant,
+    },
     /// Tasks were given back; those whose lease was lost are where they belong.
     GaveBack {
         tasks: Arc<Vec<GivenBack>>,
@@ -72,11 +77,16 @@ impl Runner {
     pub(crate) fn finish(self, unwritten: Unwritten, pause: Duration) -> Errand {
         Box::pin(async move {
             rest(pause).await;
+            let asked = Instant::now();
             let answer = match self.queue() {
                 Ok(queue) => queue.finish(unwritten.progress.clone()).await,
                 Err(error) => Err(error),
             };
-            Report::Finished { unwritten, answer }
+            Report::Finished {
+                unwritten,
+                answer,
+                took: asked.elapsed(),
+            }
         })
     }
 
@@ -84,11 +94,16 @@ impl Runner {
     pub(crate) fn claim(self, request: ClaimRequest, pause: Duration) -> Errand {
         Box::pin(async move {
             rest(pause).await;
+            let asked = Instant::now();
             let answer = match self.queue() {
                 Ok(queue) => queue.claim(&request).await,
                 Err(error) => Err(error),
             };
-            Report::Claimed { request, answer }
+            Report::Claimed {
+                request,
+                answer,
+                took: asked.elapsed(),
+            }
         })
     }
 
@@ -96,11 +111,12 @@ impl Runner {
     pub(crate) fn join(self, info: WorkerInfo, pause: Duration) -> Errand {
         Box::pin(async move {
             rest(pause).await;
-            let joined = match self.queue() {
+            let asked = Instant::now();
+            let answer = match self.queue() {
                 Ok(queue) => queue.join(&info).await,
                 Err(error) => Err(error),
             };
-            Report::Joined(joined)
+            Report::Joined { answer, asked }
         })
     }
 

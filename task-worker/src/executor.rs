@@ -65,7 +65,9 @@ impl Executor {
     /// context.
     async fn perform(&self, slot: usize, start: Start) -> (Option<Ended>, TaskContext) {
         let id = start.record.id;
-        let (outcome, record, context) = match self.registry.find(&start.record.name) {
+        let entry = self.registry.find(&start.record.name);
+        let name = entry.map(TaskEntry::name);
+        let (outcome, record, context) = match entry {
             Some(entry) => self.attempt(entry, start).await,
             None => self.unknown(start),
         };
@@ -73,11 +75,16 @@ impl Executor {
             Ok(_) => tracing::debug!(task = %id, "task ended"),
             Err(failure) => tracing::debug!(task = %id, failure = ?failure.to_string(), "task ended"),
         }
-        let ended = self.slots.end(slot).map(|running| Ended {
-            ended_at: later(running.started_at, running.started.elapsed()),
-            running,
-            outcome,
-            record,
+        let ended = self.slots.end(slot).map(|running| {
+            let took = running.started.elapsed();
+            Ended {
+                ended_at: later(running.started_at, took),
+                running,
+                name,
+                took,
+                outcome,
+                record,
+            }
         });
         (ended, context)
     }

@@ -1,21 +1,24 @@
 //! The one loop that decides: what to start, what to claim, what to write down, when to
 //! end. Everything else only carries out.
 
+mod answers;
+
 use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    BackendAlias, CancelReason, Claim, ClaimRequest, ErrorKind, FailureKind, GivenBack, Progress, Registry,
-    Result, TaskFailure, TaskId, TaskRecord, Wake, WorkerInfo, WorkerKey, signals,
+    BackendAlias, CancelReason, ClaimRequest, FailureKind, GivenBack, Progress, Registry, TaskFailure, Wake,
+    WorkerInfo, WorkerKey,
 };
 use tokio::time::MissedTickBehavior;
 
-use crate::errand::{Errand, Report, Runner, Unwritten, end_of, pause, pause_after};
+use crate::errand::{Errand, Runner, Unwritten, end_of, pause, pause_after};
 use crate::executor::Executor;
 use crate::heartbeat::Pulse;
 use crate::helpers::Helpers;
+use crate::meter::{Meter, WorkerState};
 use crate::pace::Pace;
 use crate::settled::{Settled, settle};
 use crate::shutdown::{Phase, Shutdown};
@@ -41,6 +44,7 @@ pub(crate) struct Fetcher {
     runner: Runner,
     slots: Slots,
     helpers: Helpers,
+    meter: Arc<Meter>,
 
     key: WorkerKey,
     /// The lease is lost; join again before anything else.
@@ -64,6 +68,8 @@ pub(crate) struct Fetcher {
     /// How many tasks had started at the last look, if tasks waited in memory then.
     seen_waiting: Option<u64>,
 
+    /// Nothing more is claimed.
+    is_quiet: bool,
     is_stopping: bool,
     /// What is told to end goes back as it was.
     makes_way: bool,
@@ -71,17 +77,18 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Joins the backend and starts the slots, the heartbeat and the rescuer.
-    pub(crate) async fn join(
+    /// Starts the slots, the heartbeat and the rescuer of a worker that has just joined.
+    pub(crate) fn new(
         alias: Arc<BackendAlias>,
         registry: Registry,
         options: WorkerOptions,
         info: WorkerInfo,
-    ) -> Result<Self> {
-        let runner = Runner::new(alias.clone());
-        let key = runner.queue()?.join(&info).await?;
+        key: WorkerKey,
+        meter: Arc<Meter>,
+    ) -> Self {
         let slots = Slots::new(options.concurrency);
         slots.open();
+        let _ = meter.slots.set(slots.clone());
         let names = Arc::new(registry.names());
         let executor = Executor {
             registry: Arc::new(registry),
@@ -89,12 +96,13 @@ impl Fetcher {
             limits: alias.limits(),
             slots: slots.clone(),
         };
-        let helpers = Helpers::start(&alias, key, &options, &executor);
-        Ok(Self {
+        let helpers = Helpers::start(&alias, key, &options, &executor, &meter);
+        Self {
             names,
-            runner,
+            runner: Runner::new(alias.clone()),
             slots,
             helpers,
+            meter,
             key,
             is_lost: false,
             unwritten: None,
@@ -107,13 +115,14 @@ impl Fetcher {
             next_due: None,
             is_claiming: false,
             seen_waiting: None,
+            is_quiet: false,
             is_stopping: false,
             makes_way: false,
             summary: Summary::default(),
             alias,
             options,
             info,
-        })
+        }
     }
 
     /// Works until there is nothing left to do; says what was done, and in how long the next
@@ -130,8 +139,11 @@ impl Fetcher {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The phase may have changed before this loop began to watch it.
         let mut phase = shutdown.phase();
+        self.meter.enter(WorkerState::Running);
         loop {
+            self.meter.beat();
             match phase {
+                Phase::Quiet if !self.is_quiet => self.quiet(),
                 Phase::MakingWay if !self.is_stopping => {
                     let patience_with_it = self.make_way();
                     patience
@@ -151,7 +163,7 @@ impl Fetcher {
                     is_forced = true;
                     self.interrupt();
                 }
-                Phase::Running | Phase::MakingWay | Phase::Stopping | Phase::Forced => {}
+                Phase::Running | Phase::Quiet | Phase::MakingWay | Phase::Stopping | Phase::Forced => {}
             }
             // Before deciding, so that what changes meanwhile is not missed.
             let seen = slots.changes();
@@ -192,6 +204,7 @@ impl Fetcher {
             self.runner.leave(self.key).await;
         }
         self.summary.started = self.slots.load().started;
+        self.meter.enter(WorkerState::Ended);
         (self.summary, self.next_due)
     }
 
@@ -228,6 +241,9 @@ impl Fetcher {
         if self.is_lost {
             return Some(self.runner.clone().join(self.info.clone(), pause));
         }
+        if self.is_quiet {
+            return None;
+        }
         if !self.may_claim {
             let timeout = self.next_due.unwrap_or(Duration::MAX).min(self.options.interval);
             return Some(self.runner.clone().wait(self.wake, timeout));
@@ -244,6 +260,7 @@ impl Fetcher {
         let mut progress = Progress::new(Vec::with_capacity(ended.len()), started);
         let mut records = Vec::new();
         for ended in ended {
+            let (name, took, before) = (ended.name, ended.took, self.summary);
             match settle(ended, &self.info.id, self.makes_way, &mut self.summary) {
                 Settled::Ended(finish, record) => {
                     progress.finished.push(finish);
@@ -251,7 +268,11 @@ impl Fetcher {
                 }
                 Settled::Interrupted(task) => self.given_back.push(task),
             }
+            if let Some(meter) = name.and_then(|name| self.meter.task(name)) {
+                meter.add(&self.summary.since(before), took);
+            }
         }
+        self.meter.publish(&self.summary);
         Unwritten {
             progress: Arc::new(progress),
             records: Arc::new(records),
@@ -281,97 +302,6 @@ impl Fetcher {
         })
     }
 
-    /// Takes the answer to an errand.
-    fn hear(&mut self, report: Report) {
-        self.is_claiming &= !matches!(report, Report::Claimed { .. });
-        match report {
-            Report::Finished {
-                unwritten,
-                answer: Ok(refused),
-            } => {
-                self.failures = 0;
-                self.slots.told(&unwritten.progress.started);
-                self.announce(&unwritten.records, &refused);
-            }
-            Report::Finished {
-                unwritten,
-                answer: Err(error),
-            } => {
-                self.unwritten = Some(unwritten);
-                self.failures += 1;
-                tracing::error!(%error, "cannot write down how tasks ended, trying again");
-            }
-            Report::Claimed {
-                request,
-                answer: Ok(claim),
-            } => {
-                self.failures = 0;
-                self.receive(&request, claim);
-            }
-            Report::Claimed {
-                answer: Err(error), ..
-            } if error.kind() == ErrorKind::State => {
-                tracing::warn!(%error, "the store gave this worker up");
-                self.lose();
-            }
-            Report::Claimed {
-                answer: Err(error), ..
-            } => {
-                self.failures += 1;
-                tracing::error!(%error, "cannot claim tasks, trying again");
-            }
-            Report::Joined(Ok(key)) => {
-                self.failures = 0;
-                self.key = key;
-                self.is_lost = false;
-                self.may_claim = true;
-                self.slots.open();
-                self.helpers.beat_for(&self.alias, key, self.options.lease);
-                tracing::info!(worker = %self.info.id, "joined again");
-            }
-            Report::Joined(Err(error)) => {
-                self.failures += 1;
-                tracing::error!(%error, "cannot join again, trying on");
-            }
-            Report::GaveBack { answer: Ok(()), .. } => self.failures = 0,
-            Report::GaveBack {
-                tasks,
-                answer: Err(error),
-            } => {
-                self.unreturned = Some(tasks);
-                self.failures += 1;
-                tracing::error!(%error, "cannot give tasks back, trying again");
-            }
-            Report::Rested => {}
-            Report::Woken(wake) => {
-                self.wake = wake;
-                self.may_claim = true;
-            }
-        }
-    }
-
-    /// Takes what a claim brought.
-    fn receive(&mut self, request: &ClaimRequest, claim: Claim) {
-        // Fewer than asked for: there is no more until something says otherwise.
-        self.may_claim = claim.tasks.len() + claim.damaged >= request.limit;
-        self.next_due = claim.next_due;
-        self.slots.add(claim.tasks, request.starting);
-        if self.is_stopping || self.is_lost {
-            self.return_backlog();
-        }
-    }
-
-    /// Sends `task_finished` for what the store has now.
-    fn announce(&self, records: &[TaskRecord], refused: &[TaskId]) {
-        for id in refused {
-            tracing::warn!(task = %id, "the task's lease was lost: its result was refused");
-        }
-        records
-            .iter()
-            .filter(|record| !refused.contains(&record.id))
-            .for_each(|record| signals::TASK_FINISHED.send(record));
-    }
-
     fn feel(&mut self, pulse: Pulse) {
         match pulse {
             Pulse::Canceled(ids) => {
@@ -390,6 +320,7 @@ impl Fetcher {
     /// whatever they still return is thrown away.
     fn lose(&mut self) {
         self.is_lost = !self.is_stopping;
+        self.meter.lost();
         self.slots.close();
         for running in self.slots.take_running() {
             running.cancellation.cancel(CancelReason::LeaseLost);
@@ -397,9 +328,17 @@ impl Fetcher {
     }
 
     /// Starts nothing more and gives back what has not started.
-    fn stop(&mut self) {
-        self.is_stopping = true;
+    fn quiet(&mut self) {
+        self.is_quiet = true;
+        self.meter.enter(WorkerState::Quiet);
         self.return_backlog();
+    }
+
+    /// The same, and ends when what runs has ended.
+    fn stop(&mut self) {
+        self.quiet();
+        self.is_stopping = true;
+        self.meter.enter(WorkerState::Stopping);
     }
 
     /// Starts nothing more and tells what runs to end. Returns how long to wait for that.
@@ -472,7 +411,7 @@ impl Fetcher {
 
     /// Whether the options say that this was all.
     fn has_done_its_share(&self) -> bool {
-        let drained = self.options.batch && !self.may_claim && !self.is_lost;
+        let drained = self.options.batch && (self.is_quiet || !self.may_claim) && !self.is_lost;
         drained
             || self
                 .options

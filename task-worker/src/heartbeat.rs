@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use task_core::{BackendAlias, Renewal, TaskId, WorkerKey};
 use tokio::sync::mpsc;
 
+use crate::meter::Meter;
 use crate::rescuer::look_after_others;
 
 /// The shortest time between two renewals: a busy store changes all the time.
@@ -31,6 +32,7 @@ pub(crate) async fn beat(
     alias: Arc<BackendAlias>,
     worker: WorkerKey,
     lease: Duration,
+    meter: Arc<Meter>,
     pulses: mpsc::Sender<Pulse>,
 ) {
     let Some(queue) = alias.backend().queue() else {
@@ -41,8 +43,9 @@ pub(crate) async fn beat(
     let mut next_rescue = Instant::now();
     loop {
         let began = Instant::now();
-        match queue.renew(worker, lease).await {
+        match meter.heard(queue.renew(worker, lease).await) {
             Ok(Renewal::Renewed { canceled }) => {
+                meter.renewed(began, lease);
                 if !canceled.is_empty() && pulses.send(Pulse::Canceled(canceled)).await.is_err() {
                     return;
                 }

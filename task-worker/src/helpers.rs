@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use crate::executor::Executor;
 use crate::heartbeat::{Pulse, beat};
+use crate::meter::Meter;
 use crate::worker::WorkerOptions;
 
 /// How many pulses may wait for the fetcher.
@@ -28,9 +29,10 @@ impl Helpers {
         key: WorkerKey,
         options: &WorkerOptions,
         executor: &Executor,
+        meter: &Arc<Meter>,
     ) -> Self {
         let (pulse_sender, pulses) = mpsc::channel(PULSES);
-        let heartbeat = beat(alias.clone(), key, options.lease, pulse_sender);
+        let heartbeat = beat(alias.clone(), key, options.lease, meter.clone(), pulse_sender);
         let executors =
             (0..options.concurrency).map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle());
         Self {
@@ -41,13 +43,19 @@ impl Helpers {
     }
 
     /// Lets the heart beat for another lease.
-    pub(crate) fn beat_for(&mut self, alias: &Arc<BackendAlias>, key: WorkerKey, lease: Duration) {
+    pub(crate) fn beat_for(
+        &mut self,
+        alias: &Arc<BackendAlias>,
+        key: WorkerKey,
+        lease: Duration,
+        meter: &Arc<Meter>,
+    ) {
         self.heartbeat.abort();
         // A channel of its own: what the heartbeat of the lost lease still had to say is
         // about that one.
         let (sender, pulses) = mpsc::channel(PULSES);
         self.pulses = pulses;
-        let heartbeat = beat(alias.clone(), key, lease, sender);
+        let heartbeat = beat(alias.clone(), key, lease, meter.clone(), sender);
         self.heartbeat = tokio::spawn(heartbeat).abort_handle();
     }
 

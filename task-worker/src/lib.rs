@@ -28,7 +28,7 @@
 //!
 //! Its parts, each in the file of its name: the `fetcher` is the one loop that decides,
 //! the `executor` runs one task, the `heartbeat` keeps the lease, the `rescuer` looks
-//! after others, `shutdown` ends it all.
+//! after others, `shutdown` ends it all, `status` shows it to others while it works.
 
 mod backlog;
 mod drain;
@@ -37,14 +37,22 @@ mod executor;
 mod fetcher;
 mod heartbeat;
 mod helpers;
+mod histogram;
+mod meter;
 mod pace;
 mod rescuer;
 mod settled;
 mod shutdown;
 mod slots;
+mod start;
+mod status;
 mod worker;
 
 pub use drain::{Drain, Drained, drain};
+pub use histogram::Histogram;
+pub use meter::WorkerState;
 pub use shutdown::Shutdown;
+pub use start::until_reached;
+pub use status::{LIVE_WITHIN, TaskTotals, WorkerSnapshot, WorkerStatus};
 pub use task_core::__private::worker;
 pub use worker::{Summary, Worker, WorkerOptions};

@@ -31,6 +31,7 @@ pub(crate) fn settle(ended: Ended, worker_id: &str, makes_way: bool, summary: &m
         outcome,
         ended_at,
         record,
+        ..
     } = ended;
     let (attempt, last_attempt, started_at) = (running.attempt, running.last_attempt, running.started_at);
     let goes_back_as_it_was = makes_way && !running.policy.is_at_most_once();
@@ -154,6 +155,8 @@ mod tests {
         };
         let ended = Ended {
             running,
+            name: None,
+            took: Duration::ZERO,
             outcome: Err(failure),
             ended_at: Timestamp::UNIX_EPOCH,
             record: None,

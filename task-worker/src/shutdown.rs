@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub(crate) enum Phase {
     /// Claim and run.
     Running,
+    /// Start nothing more, but do not end.
+    Quiet,
     /// Start nothing more, and soon give back what runs.
     MakingWay,
     /// Start nothing more, let what runs come to its end.
@@ -40,7 +42,7 @@ impl Shutdown {
     }
 
     /// One that SIGINT, SIGTERM and SIGQUIT trigger: the first lets running tasks come to
-    /// their end, the second gives them back at once.
+    /// their end, the second gives them back at once. SIGUSR1 makes the worker quiet.
     ///
     /// # Errors
     /// [`ErrorKind::State`] when the signals cannot be received.
@@ -50,19 +52,24 @@ impl Shutdown {
             (SignalKind::interrupt(), "SIGINT"),
             (SignalKind::terminate(), "SIGTERM"),
             (SignalKind::quit(), "SIGQUIT"),
+            (SignalKind::user_defined1(), "SIGUSR1"),
         ] {
             let signals = signal(kind).map_err(|error| {
                 Error::new(ErrorKind::State, format!("cannot receive {name}")).because(error)
             })?;
-            tokio::spawn(shutdown.clone().listen(signals, name));
+            tokio::spawn(shutdown.clone().listen(signals, kind, name));
         }
         Ok(shutdown)
     }
 
-    async fn listen(self, mut signals: Signal, name: &'static str) {
+    async fn listen(self, mut signals: Signal, kind: SignalKind, name: &'static str) {
         while signals.recv().await.is_some() {
             match self.phase() {
-                Phase::Running => {
+                _ if kind == SignalKind::user_defined1() => {
+                    tracing::warn!("received {name}: quiet, claiming nothing more; SIGTERM ends the worker");
+                    self.quiet();
+                }
+                Phase::Running | Phase::Quiet => {
                     tracing::warn!(
                         "received {name}: finishing what runs, claiming nothing more (again to force)"
                     );
@@ -78,6 +85,19 @@ impl Shutdown {
                 }
             }
         }
+    }
+
+    /// Lets the worker claim nothing more and give back what has not started. What runs goes on
+    /// for as long as it takes, the lease is renewed, and the worker lives until it is asked to
+    /// stop. There is no way back.
+    pub fn quiet(&self) {
+        self.at_least(Phase::Quiet);
+    }
+
+    /// Returns when the worker was asked to end: to stop, to make way, or by force.
+    pub async fn requested(&self) {
+        // The sender is part of `self`, so it cannot go away.
+        let _ = self.watch().wait_for(|phase| *phase >= Phase::MakingWay).await;
     }
 
     /// Lets running tasks come to their end, within the worker's `stop_timeout`.
@@ -136,6 +156,25 @@ mod tests {
         shutdown.force();
         shutdown.stop();
         assert!(shutdown.is_forced());
+    }
+
+    /// Polls once.
+    fn poll_once(future: &mut std::pin::Pin<Box<impl Future<Output = ()>>>) -> std::task::Poll<()> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        future.as_mut().poll(&mut context)
+    }
+
+    #[tokio::test]
+    async fn who_is_quiet_was_not_asked_to_end() {
+        let shutdown = Shutdown::new();
+        shutdown.quiet();
+        assert_eq!(shutdown.phase(), Phase::Quiet);
+        let mut requested = Box::pin(shutdown.requested());
+        assert!(poll_once(&mut requested).is_pending());
+        shutdown.stop();
+        requested.await;
+        shutdown.quiet();
+        assert_eq!(shutdown.phase(), Phase::Stopping);
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(crate) struct Running {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) running: Running,
+    /// The name it was defined with, where this program knows it.
+    pub(crate) name: Option<&'static str>,
+    /// How long the attempt took.
+    pub(crate) took: Duration,
     pub(crate) outcome: Result<String, TaskFailure>,
     /// By the store's clock: its start there, and what passed since by a clock that never
     /// jumps.
@@ -85,6 +89,8 @@ struct State {
 pub(crate) struct Load {
     /// Slots without a task.
     pub(crate) free: usize,
+    /// Slots with one, also one whose lease was lost.
+    pub(crate) running: usize,
     /// Tasks that wait in memory.
     pub(crate) waiting: usize,
     /// Tasks that were started since the beginning.
@@ -202,6 +208,12 @@ impl Slots {
         let state = self.state();
         Load {
             free: state.idle.len(),
+            // Before anything started the executors may not have come to their slots yet.
+            running: match state.started {
+                0 => 0,
+                _ if state.is_abandoned => 0,
+                _ => state.running.len() - state.idle.len(),
+            },
             waiting: state.backlog.len(),
             started: state.started,
             must_tell: state.must_tell(),

@@ -1,14 +1,17 @@
 //! A worker: what it is told at its start, and its life on one page.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use task_core::{BackendAlias, Error, ErrorKind, QueueSelection, Registry, Result, WorkerInfo};
 
 use tokio::task::JoinSet;
 
+use crate::errand::Runner;
 use crate::fetcher::Fetcher;
 use crate::shutdown::Shutdown;
+use crate::start::until_reached;
+use crate::status::WorkerStatus;
 
 /// How a worker works. The defaults are meant to be right for nearly everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,9 @@ pub struct WorkerOptions {
     /// The longest pause before the first claim. How much of it is waited is random, so that
     /// workers which start together do not all claim at once. Default: none.
     pub startup_delay: Duration,
+    /// How long to wait at the start for a store that cannot be reached. Default: not at all, the
+    /// program has just opened it.
+    pub start_timeout: Duration,
     /// How long running tasks may go on when the worker is asked to stop. Default 30 s.
     pub stop_timeout: Duration,
     /// Whether to end when nothing is due any more. Default no.
@@ -48,6 +54,7 @@ impl Default for WorkerOptions {
             lease: Duration::from_secs(30),
             interval: Duration::from_secs(1),
             startup_delay: Duration::ZERO,
+            start_timeout: Duration::ZERO,
             stop_timeout: Duration::from_secs(30),
             batch: false,
             max_tasks: None,
@@ -99,6 +106,18 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// What was counted since then.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            started: self.started - before.started,
+            succeeded: self.succeeded - before.succeeded,
+            failed: self.failed - before.failed,
+            retried: self.retried - before.retried,
+            canceled: self.canceled - before.canceled,
+            given_back: self.given_back - before.given_back,
+        }
+    }
+
     /// Counts what another worker did as well.
     pub(crate) fn add(&mut self, other: Self) {
         self.started += other.started;
@@ -116,6 +135,7 @@ pub struct Worker {
     alias: Arc<BackendAlias>,
     registry: Registry,
     options: WorkerOptions,
+    status: WorkerStatus,
 }
 
 impl Worker {
@@ -160,7 +180,19 @@ impl Worker {
             alias,
             registry,
             options,
+            status: WorkerStatus::new(),
         })
+    }
+
+    /// The same worker, seen through a handle that was made before. A handle is for one worker.
+    #[must_use]
+    pub fn with_status(self, status: WorkerStatus) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Looks at this worker while it works and afterwards.
+    pub fn status(&self) -> WorkerStatus {
+        self.status.clone()
     }
 
     /// Works until it is asked to stop, or has done what the options limit it to.
@@ -193,7 +225,12 @@ impl Worker {
             tasks = self.registry.len(),
             "worker starts"
         );
-        let fetcher = Fetcher::join(self.alias, self.registry, self.options, info).await?;
+        self.status
+            .meter()
+            .introduce(&info, self.alias.name(), &self.registry);
+        let Some(fetcher) = self.join(info, &shutdown).await? else {
+            return Ok((Summary::default(), None));
+        };
         // As a task of its own it runs on the same threads as what it wakes.
         let mut working = JoinSet::new();
         working.spawn(fetcher.run(shutdown));
@@ -205,6 +242,30 @@ impl Worker {
             .map_err(|error| ended().because(error))?;
         tracing::info!(?summary, "worker ended");
         Ok((summary, next_due))
+    }
+
+    /// Joins the store, waiting for it where that is wanted; `None` when the worker was asked to
+    /// end before.
+    async fn join(self, info: WorkerInfo, shutdown: &Shutdown) -> Result<Option<Fetcher>> {
+        let runner = Runner::new(self.alias.clone());
+        let joined = until_reached(self.options.start_timeout, &self.status, shutdown, || {
+            let (runner, info, asked) = (runner.clone(), info.clone(), Instant::now());
+            async move { Ok((runner.queue()?.join(&info).await?, asked)) }
+        });
+        let Some((key, asked)) = joined.await? else {
+            tracing::info!("asked to end before it joined");
+            return Ok(None);
+        };
+        let meter = self.status.meter().clone();
+        meter.renewed(asked, self.options.lease);
+        Ok(Some(Fetcher::new(
+            self.alias,
+            self.registry,
+            self.options,
+            info,
+            key,
+            meter,
+        )))
     }
 }
 

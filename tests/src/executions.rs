@@ -112,6 +112,16 @@ pub fn gated_thread(context: TaskContext, number: u32, gate: String) -> io::Resu
     Ok(pid)
 }
 
+/// The same as no async task should: it keeps its thread until the gate is open.
+#[task(takes_context)]
+pub async fn blocks(context: TaskContext, number: u32, gate: String) -> io::Result<u32> {
+    let pid = begin(&context, number)?;
+    while !is_open(&gate)? {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(pid)
+}
+
 /// Writes its line and takes its process with it.
 #[task(takes_context)]
 pub async fn aborts(context: TaskContext, number: u32) -> io::Result<u32> {

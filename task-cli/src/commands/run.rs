@@ -1,15 +1,20 @@
 //! `run`: a worker until it is told to stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use task_core::{BackendAlias, Registry, Result, Settings};
-use task_worker::{Shutdown, Worker, WorkerOptions};
+use task_core::{BackendAlias, Backends, Registry, Result, Settings};
+use task_worker::{Shutdown, Worker, WorkerOptions, WorkerStatus, until_reached};
 
 use super::{Session, by_crate, count_of};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Trouble};
+use crate::observe::Observer;
 use crate::reload::Program;
 use crate::{connect, names};
+
+/// How long backends have to let go of their connections in the end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs a worker. A stop it was asked for is a good end, whatever became of the tasks; a
 /// forced one is not.
@@ -19,13 +24,28 @@ pub(super) async fn run(args: &RunArgs, session: &Session<'_>) -> Result<Exit, T
     connect::find(&settings, &args.backend)?;
     let program = program(args)?;
     announce(registry, session);
-    // All of them, not only the worker's own: its tasks may enqueue tasks anywhere.
-    let backends = connect::open_all(&settings, session).await?;
+    let (shutdown, status) = (Shutdown::on_signals()?, WorkerStatus::new());
+    let observer = Observer::start(args, &status, &shutdown)?;
+    let place = Place {
+        args,
+        shutdown,
+        status,
+    };
+    let Some(backends) = place.open_all(&settings, session).await? else {
+        tracing::info!("asked to end before the backends could be opened");
+        return Ok(Exit::Done);
+    };
     let ended = match backends.get(&args.backend) {
-        Ok(alias) => work(args, alias, registry, program.as_ref()).await,
+        Ok(alias) => place.work(alias, registry, program.as_ref()).await,
         Err(error) => Err(error.into()),
     };
-    backends.close().await;
+    if tokio::time::timeout(CLOSE_WITHIN, backends.close())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a backend did not close within {CLOSE_WITHIN:?}");
+    }
+    drop(observer);
     match (ended?, program) {
         (Ended::ToStartAgain, Some(program)) => Err(program.start_again().await.into()),
         (Ended::ByForce, _) => Ok(Exit::Failed),
@@ -61,41 +81,64 @@ fn announce(registry: &Registry, session: &Session<'_>) {
     }
 }
 
-async fn work(
-    args: &RunArgs,
-    alias: &Arc<BackendAlias>,
-    registry: &Registry,
-    program: Option<&Program>,
-) -> Result<Ended, Trouble> {
-    let options = options(args);
-    for queue in options.queues.only.iter().flatten().chain(&options.queues.except) {
-        // What waits there may have been enqueued under other settings, so it is no error.
-        if let Err(error) = alias.check_queue(queue) {
-            tracing::warn!("{error}");
+/// What the parts of a worker's life have in common.
+struct Place<'a> {
+    args: &'a RunArgs,
+    shutdown: Shutdown,
+    status: WorkerStatus,
+}
+
+impl Place<'_> {
+    /// Opens all backends, not only the worker's own: its tasks may enqueue tasks anywhere. Waits
+    /// for those that cannot be reached; `None` when the worker was asked to end meanwhile.
+    async fn open_all(&self, settings: &Settings, session: &Session<'_>) -> Result<Option<Backends>> {
+        let patience = self.args.start_timeout();
+        let mut aliases = Vec::new();
+        for (alias, settings) in &settings.backends {
+            let open = || connect::open(alias, settings, session);
+            match until_reached(patience, &self.status, &self.shutdown, open).await? {
+                Some(opened) => aliases.push(opened),
+                None => return Ok(None),
+            }
         }
+        connect::install(aliases).map(Some)
     }
-    let worker = Worker::new(alias.clone(), registry.clone(), options)?;
-    let shutdown = Shutdown::on_signals()?;
-    let watching = program.map(|program| {
-        let (replaced, shutdown) = (program.replaced(), shutdown.clone());
-        tokio::spawn(async move {
-            replaced.await;
-            tracing::info!("this program was replaced: giving back what runs, then starting again");
-            shutdown.make_way();
+
+    async fn work(
+        &self,
+        alias: &Arc<BackendAlias>,
+        registry: &Registry,
+        program: Option<&Program>,
+    ) -> Result<Ended, Trouble> {
+        let (options, shutdown) = (options(self.args), &self.shutdown);
+        for queue in options.queues.only.iter().flatten().chain(&options.queues.except) {
+            // What waits there may have been enqueued under other settings, so it is no error.
+            if let Err(error) = alias.check_queue(queue) {
+                tracing::warn!("{error}");
+            }
+        }
+        let worker = Worker::new(alias.clone(), registry.clone(), options)?.with_status(self.status.clone());
+        let watching = program.map(|program| {
+            let (replaced, shutdown) = (program.replaced(), shutdown.clone());
+            tokio::spawn(async move {
+                replaced.await;
+                tracing::info!("this program was replaced: giving back what runs, then starting again");
+                shutdown.make_way();
+            })
+        });
+        let worked = worker.run(shutdown.clone()).await;
+        if let Some(watching) = watching {
+            watching.abort();
+        }
+        worked?;
+        Ok(if shutdown.is_forced() {
+            Ended::ByForce
+        } else if shutdown.is_making_way() {
+            Ended::ToStartAgain
+        } else {
+            Ended::AsTold
         })
-    });
-    let worked = worker.run(shutdown.clone()).await;
-    if let Some(watching) = watching {
-        watching.abort();
     }
-    worked?;
-    Ok(if shutdown.is_forced() {
-        Ended::ByForce
-    } else if shutdown.is_making_way() {
-        Ended::ToStartAgain
-    } else {
-        Ended::AsTold
-    })
 }
 
 fn options(args: &RunArgs) -> WorkerOptions {
@@ -109,6 +152,7 @@ fn options(args: &RunArgs) -> WorkerOptions {
         lease: args.lease,
         interval: args.interval,
         startup_delay: args.startup_delay(),
+        start_timeout: args.start_timeout(),
         stop_timeout: args.stop_timeout,
         batch: args.batch,
         max_tasks: args.max_tasks,

@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(shown(vec![once]), ["a 1"]);
         let long = Statement::new("b", [Value::List(vec![1; MOST_NUMBERS + 1])]);
         assert_eq!(
-            shown(vec![long.clone(), Statement::plain("COMMIT")]),
+            shown(vec![long, Statement::plain("COMMIT")]),
             ["prepared b", "COMMIT"]
         );
     }
