@@ -1,6 +1,7 @@
 //! The command line of a worker binary, as a shell and a script meet it: what is printed
 //! where, in which form, and with which exit code.
 
+mod servers;
 mod system;
 
 #[path = "cli/change.rs"]
@@ -13,10 +14,16 @@ mod enqueue;
 mod kinds;
 #[path = "cli/look.rs"]
 mod look;
+#[path = "cli/mysql.rs"]
+mod mysql;
 #[path = "cli/payloads.rs"]
 mod payloads;
+#[path = "cli/postgres.rs"]
+mod postgres;
 #[path = "cli/prune.rs"]
 mod prune;
+#[path = "cli/redis.rs"]
+mod redis;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/shell.rs"]
@@ -25,6 +32,8 @@ mod shell;
 mod store;
 #[path = "cli/streams.rs"]
 mod streams;
+#[path = "cli/tls.rs"]
+mod tls;
 #[path = "cli/usage.rs"]
 mod usage;
 

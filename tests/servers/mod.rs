@@ -23,7 +23,7 @@ pub use view::Seen;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the server is that this variable names.
-fn server(variable: &str) -> String {
+pub fn server(variable: &str) -> String {
     std::env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} names no server; `cargo xtask test` starts one and names it"))
 }

@@ -8,8 +8,10 @@ mod django;
 mod find;
 mod home;
 mod mariadb;
+mod pgbouncer;
 mod postgres;
 mod redis;
+mod tls;
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -26,6 +28,8 @@ const ALL: &[Server] = &[
     mariadb::MARIADB,
     redis::REDIS,
     redis::REDIS_CLUSTER,
+    pgbouncer::PGBOUNCER,
+    tls::TLS,
     django::DJANGO,
 ];
 
@@ -53,6 +57,8 @@ pub struct Running {
     pub processes: Vec<Child>,
     /// What it keeps its data in; removed after its processes have ended.
     pub folder: Option<TempDir>,
+    /// Servers that it needs; they end after it.
+    pub also: Vec<Self>,
 }
 
 impl Drop for Running {
@@ -69,6 +75,7 @@ impl Drop for Running {
             let _ = child.kill();
             let _ = child.wait();
         }
+        self.also.clear();
     }
 }
 
@@ -141,6 +148,7 @@ mod tests {
             environment: Vec::new(),
             processes: vec![process],
             folder: None,
+            also: Vec::new(),
         })
     }
 

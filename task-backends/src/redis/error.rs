@@ -18,6 +18,11 @@ pub(crate) fn is_worth_another_try(error: &RedisError) -> bool {
         )
 }
 
+/// Whether the server's certificate was not accepted. The client keeps the cause to itself, so its words decide.
+fn is_about_encryption(error: &RedisError) -> bool {
+    error.is_io_error() && error.to_string().contains("certificate")
+}
+
 /// An error of the server with the kind that says what the caller can do.
 pub(crate) fn from_redis(error: RedisError) -> Error {
     let refused = |message: &'static str, hint: &'static str| (ErrorKind::Backend, message, hint);
@@ -49,6 +54,12 @@ pub(crate) fn from_redis(error: RedisError) -> Error {
             ErrorKind::Corrupt,
             "a script failed",
             "is the prefix used by another program?",
+        ),
+        _ if is_about_encryption(&error) => (
+            ErrorKind::Unavailable,
+            "no encrypted connection could be made",
+            "is the certificate for the host in `url`, and of an authority this machine trusts? \
+             SSL_CERT_FILE names another file of authorities",
         ),
         _ if is_worth_another_try(&error) => (
             ErrorKind::Unavailable,

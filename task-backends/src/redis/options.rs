@@ -26,6 +26,10 @@ impl RedisOptions {
     /// # Errors
     /// [`ErrorKind::Settings`] when it is no such URL.
     pub fn from_url(url: &str) -> Result<Self> {
+        Self::parse(url, cfg!(feature = "tls"))
+    }
+
+    fn parse(url: &str, has_tls: bool) -> Result<Self> {
         let nodes: Vec<String> = url.split(',').map(|node| node.trim().to_owned()).collect();
         for node in &nodes {
             // A URL may hold a password: no message repeats it.
@@ -33,7 +37,7 @@ impl RedisOptions {
                 Error::new(ErrorKind::Settings, format!("the url of a Redis server {what}"))
                     .hint("write it like redis://user:password@host:6379/0, several of a cluster with commas between")
             };
-            if cfg!(not(feature = "tls")) && is_tls(node) {
+            if !has_tls && is_tls(node) {
                 return Err(wrong(
                     "asks for TLS, which this build does not have (feature `tls`)",
                 ));
@@ -148,6 +152,15 @@ mod tests {
         }
         let options = RedisOptions::from_url("redis://u:secret@x").expect("a URL");
         assert!(!format!("{options:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_url_through_tls_is_refused_by_a_build_without_it() {
+        for url in ["rediss://host", "redis://a:1,rediss://b:2"] {
+            let error = RedisOptions::parse(url, false).expect_err(url);
+            assert_eq!(error.kind(), ErrorKind::Settings);
+            assert!(error.to_string().contains("feature `tls`"), "{error}");
+        }
     }
 
     #[test]

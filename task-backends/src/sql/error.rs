@@ -45,6 +45,12 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
             "it is opened again; try again",
         )),
         sqlx::Error::PoolClosed => Some((ErrorKind::State, "the store is closed", "the backend was closed")),
+        sqlx::Error::Io(trouble) if trouble.kind() == std::io::ErrorKind::InvalidData => Some((
+            ErrorKind::Unavailable,
+            "no encrypted connection could be made",
+            "is the certificate for the host in `url`, and of the authority that `sslrootcert` \
+             (PostgreSQL) or `ssl-ca` (MySQL) names there?",
+        )),
         sqlx::Error::Io(_) => Some((
             ErrorKind::Unavailable,
             "the store cannot be reached",

@@ -18,7 +18,7 @@ pub(super) async fn migrate(args: &MigrateArgs, session: &Session<'_>) -> Result
     let settings = Settings::load()?;
     let settings = connect::find(&settings, alias)?;
     let Some(plan) = Plan::of(alias, settings).await? else {
-        // Keeps nothing; a kind that does not exist is refused here.
+        // Has no schema; a kind that does not exist is refused here, and so is a newer store.
         let kept = connect::open(alias, settings, session).await?;
         let kind = kept.backend().kind();
         kept.backend().close().await;
@@ -44,7 +44,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Looks without changing anything; `None` for a backend that keeps nothing.
+    /// Looks without changing anything; `None` for a backend without a schema.
     pub(super) async fn of(alias: &'a str, settings: &BackendSettings) -> Result<Option<Self>> {
         let Some(pending) = pending_migrations(settings).await? else {
             return Ok(None);
@@ -113,7 +113,7 @@ fn none(alias: &str, kind: &str, output: Output) -> Result<Exit, Trouble> {
         output.json(&json!({ "backend": alias, "kind": kind, "steps": [] }))?;
     } else {
         output.line(&format!(
-            "{alias}: the {kind} backend keeps nothing, nothing to migrate"
+            "{alias}: the {kind} backend has no schema, nothing to migrate"
         ))?;
     }
     Ok(Exit::Done)

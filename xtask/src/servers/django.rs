@@ -55,6 +55,7 @@ fn start() -> Result<Running> {
         environment: vec![(VARIABLE, interpreter.display().to_string())],
         processes: Vec::new(),
         folder: None,
+        also: Vec::new(),
     })
 }
 

@@ -51,19 +51,32 @@ pub fn tied(program: &Path) -> Command {
     command
 }
 
+/// Whether we are root.
+fn is_root() -> bool {
+    let id = process::program("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Gives a file or folder to the user who runs servers that refuse to run as root.
+pub fn give(path: &Path) -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).map_err(|error| {
+        Failure::new(
+            format!("{} cannot be given to nobody: {error}", path.display()),
+            "A server that refuses to run as root needs what belongs to its own user.",
+        )
+    })
+}
+
 /// As [`tied`], and not as root: some servers refuse that. The folder is given to its user.
 pub fn tied_not_as_root(program: &Path, folder: &Path) -> Result<Command> {
     let mut command = process::program("setpriv");
     command.args(TIED_TO_US);
-    let id = process::program("id").arg("-u").output();
-    if id.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {
+    if is_root() {
+        give(folder)?;
         let nobody = NOBODY.to_string();
-        std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).map_err(|error| {
-            Failure::new(
-                format!("{} cannot be given to nobody: {error}", folder.display()),
-                "A server that refuses to run as root needs a folder of its own user's.",
-            )
-        })?;
         command.args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups"]);
     }
     command.arg(program);

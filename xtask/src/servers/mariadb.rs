@@ -26,6 +26,11 @@ fn program(program: &'static str) -> Result<PathBuf> {
 }
 
 fn start() -> Result<Running> {
+    start_with(&[])
+}
+
+/// Starts one with these arguments besides.
+pub fn start_with(arguments: &[String]) -> Result<Running> {
     let (make, serve, ask) = (
         program("mariadb-install-db")?,
         program("mariadbd")?,
@@ -62,6 +67,7 @@ fn start() -> Result<Running> {
         "--innodb-flush-log-at-trx-commit=2",
         "--character-set-server=utf8mb4",
     ]);
+    serving.args(arguments);
     let mut server = home::start(serving, "mariadbd", folder.path())?;
     let asked = [
         "--no-defaults",
@@ -86,5 +92,6 @@ fn start() -> Result<Running> {
         environment: vec![(VARIABLE, format!("mysql://root@127.0.0.1:{port}/mysql"))],
         processes: vec![server],
         folder: Some(folder),
+        also: Vec::new(),
     })
 }

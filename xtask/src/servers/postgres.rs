@@ -25,20 +25,21 @@ fn program(program: &'static str) -> Result<PathBuf> {
     })
 }
 
-fn start() -> Result<Running> {
+/// Starts one that lets everybody in.
+pub fn start() -> Result<Running> {
+    start_with(&["--auth=trust".to_owned()], &[])
+}
+
+/// Starts one that was made with these arguments of `initdb` and has these settings besides.
+pub fn start_with(made_with: &[String], settings: &[String]) -> Result<Running> {
     let (initdb, postgres, ready) = (program("initdb")?, program("postgres")?, program("pg_isready")?);
     let folder = home::folder()?;
     let data = folder.path().join("data");
     let port = home::free_port()?.to_string();
     let mut make = home::tied_not_as_root(&initdb, folder.path())?;
     make.current_dir(folder.path()).arg("--pgdata").arg(&data);
-    make.args([
-        "--username=tasks",
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]);
+    make.args(["--username=tasks", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+    make.args(made_with);
     process::read(&mut make, "`initdb` says above what it misses.")?;
 
     let mut serve = home::tied_not_as_root(&postgres, folder.path())?;
@@ -52,6 +53,9 @@ fn start() -> Result<Running> {
         "fsync=off",
         "max_prepared_transactions=0",
     ] {
+        serve.arg("-c").arg(setting);
+    }
+    for setting in settings {
         serve.arg("-c").arg(setting);
     }
     let mut server = home::start(serve, "postgres", folder.path())?;
@@ -68,5 +72,6 @@ fn start() -> Result<Running> {
         environment: vec![(VARIABLE, format!("postgres://tasks@127.0.0.1:{port}/postgres"))],
         processes: vec![server],
         folder: Some(folder),
+        also: Vec::new(),
     })
 }

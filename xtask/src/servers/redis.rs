@@ -72,16 +72,24 @@ fn version(server: &Path) -> Result<String> {
 }
 
 fn start() -> Result<Running> {
+    start_with(&[])
+}
+
+/// Starts one with these settings besides.
+pub fn start_with(settings: &[String]) -> Result<Running> {
     let (server, cli) = (program("redis-server")?, program("redis-cli")?);
     let folder = home::folder()?;
     let port = home::free_port()?;
-    let mut child = home::start(serve(&server, folder.path(), port), "redis", folder.path())?;
+    let mut command = serve(&server, folder.path(), port);
+    command.args(settings);
+    let mut child = home::start(command, "redis", folder.path())?;
     home::until_it_answers(&mut child, "redis", folder.path(), || answers(&cli, port))?;
     Ok(Running {
         version: version(&server)?,
         environment: vec![(SINGLE, format!("redis://127.0.0.1:{port}/"))],
         processes: vec![child],
         folder: Some(folder),
+        also: Vec::new(),
     })
 }
 
@@ -93,6 +101,7 @@ fn start_cluster() -> Result<Running> {
         environment: Vec::new(),
         processes: Vec::new(),
         folder: None,
+        also: Vec::new(),
     };
     let mut ports = Vec::new();
     while ports.len() < 6 {
