@@ -56,9 +56,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         // The benchmark starts itself as worker process.
-        ["worker", mode, file] => ours::worker_process(mode, file),
-        // For a profiler: a file with tasks that wait, to be drained by `worker batch FILE`.
-        ["fill", file, tasks] => ours::fill(file, tasks),
+        ["worker", mode, place @ ..] => ours::worker_process(mode, place),
+        // For a profiler: a place with tasks that wait, to be drained by `worker batch PLACE`; a
+        // file, or the URL of a server and a schema or database there.
+        ["fill", tasks, place @ ..] => ours::fill(tasks, place),
         ["compile"] => compile::run(),
         ["redis", url] => redis::measure(url, Plan::FULL),
         ["redis", url, "--quick"] => redis::measure(url, Plan::QUICK),

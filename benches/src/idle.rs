@@ -20,7 +20,7 @@ pub(crate) async fn worker(seconds: u64) -> Outcome<Idle> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("tasks.db");
     let (backends, _) = open(&file).await?;
-    let mut worker = start_worker("serve", &file)?;
+    let mut worker = start_worker("serve", &[file.to_str().ok_or("the folder's name is no text")?])?;
     let mut lines = BufReader::new(worker.stdout.take().ok_or("no output")?).lines();
     lines.next_line().await?;
     let process = worker.id().ok_or("the worker ended")?;
@@ -49,7 +49,8 @@ pub(crate) fn cpu_ticks(process: u32) -> Outcome<f64> {
     Ok(ticks(11)? + ticks(12)?)
 }
 
-fn resident_kib(process: u32) -> Outcome<f64> {
+/// The resident memory of a process.
+pub(crate) fn resident_kib(process: u32) -> Outcome<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status
         .lines()

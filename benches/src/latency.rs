@@ -34,7 +34,7 @@ pub(crate) async fn across_processes(pickups: usize) -> Outcome<Vec<f64>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("tasks.db");
     let (backends, _) = open(&file).await?;
-    let mut worker = start_worker("serve", &file)?;
+    let mut worker = start_worker("serve", &[file.to_str().ok_or("the folder's name is no text")?])?;
     let mut lines = BufReader::new(worker.stdout.take().ok_or("no output")?).lines();
     lines.next_line().await?;
     let times = pick_up(&backends, pickups).await?;
@@ -43,7 +43,8 @@ pub(crate) async fn across_processes(pickups: usize) -> Outcome<Vec<f64>> {
     Ok(times)
 }
 
-async fn pick_up(backends: &Backends, pickups: usize) -> Outcome<Vec<f64>> {
+/// Milliseconds from the call of `enqueue` to the task's beginning, one at a time.
+pub(crate) async fn pick_up(backends: &Backends, pickups: usize) -> Outcome<Vec<f64>> {
     // The first one also waits for the worker to come up; it does not count.
     stamp::new().enqueue_on(backends).await?.wait(PATIENCE).await?;
     let mut times = Vec::with_capacity(pickups);

@@ -64,7 +64,7 @@ pub(crate) async fn drain(tasks: usize) -> Outcome<f64> {
     let file = folder.path().join("tasks.db");
     let (backends, backend) = open(&file).await?;
     enqueue_many_on((0..tasks as u64).map(|n| noop::new(n, NOTE)).collect(), &backends).await?;
-    let worker = start_worker("batch", &file)?;
+    let worker = start_worker("batch", &[file.to_str().ok_or("the folder's name is no text")?])?;
     let output = worker.wait_with_output().await?;
     let took: f64 = String::from_utf8_lossy(&output.stdout).trim().parse()?;
     let admin = task_core::TaskBackend::admin(&*backend).ok_or("it cannot be operated")?;
@@ -103,23 +103,31 @@ pub(crate) async fn concurrent_callers(callers: usize, each: usize) -> Outcome<f
     Ok(rate(callers * each, took))
 }
 
-/// Leaves so many waiting tasks in a file.
-pub(crate) fn fill(file: &str, tasks: &str) -> Outcome {
+/// Leaves so many waiting tasks in a file, or under a name on a server.
+pub(crate) fn fill(tasks: &str, place: &[&str]) -> Outcome {
     let tasks: u64 = tasks.parse()?;
     crate::runtime()?.block_on(async {
-        let (backends, _) = open(Path::new(file)).await?;
+        let backends = open_place(place).await?;
         enqueue_many_on((0..tasks).map(|n| noop::new(n, NOTE)).collect(), &backends).await?;
         backends.close().await;
         Ok(())
     })
 }
 
-/// Starts this program as a worker on the file.
-pub(crate) fn start_worker(mode: &str, file: &Path) -> Outcome<Child> {
+async fn open_place(place: &[&str]) -> Outcome<Backends> {
+    Ok(match place {
+        [server, name] => crate::server::open(server, name).await?,
+        [file] => open(Path::new(file)).await?.0,
+        _ => return Err("a place is a file, or a server and a name there".into()),
+    })
+}
+
+/// Starts this program as a worker on the file, or on a server and a name there.
+pub(crate) fn start_worker(mode: &str, place: &[&str]) -> Outcome<Child> {
     Ok(Command::new(std::env::current_exe()?)
         .arg("worker")
         .arg(mode)
-        .arg(file)
+        .args(place)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -128,9 +136,9 @@ pub(crate) fn start_worker(mode: &str, file: &Path) -> Outcome<Child> {
 
 /// The worker process: `batch` drains and prints how many seconds that took, `serve`
 /// says that it is ready and works until it is killed.
-pub(crate) fn worker_process(mode: &str, file: &str) -> Outcome {
+pub(crate) fn worker_process(mode: &str, place: &[&str]) -> Outcome {
     crate::runtime()?.block_on(async {
-        let (backends, _) = open(Path::new(file)).await?;
+        let backends = open_place(place).await?;
         let options = WorkerOptions {
             batch: mode == "batch",
             ..WorkerOptions::default()

@@ -7,6 +7,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, Pipeline, cmd};
 use task_core::TaskId;
 
+use task_core::Registry;
+use task_worker::{Shutdown, Worker, WorkerOptions};
+
 use crate::ours::{NOTE, rate};
 use crate::report::Report;
 use crate::server::{self, Place};
@@ -28,14 +31,16 @@ pub(crate) fn measure(url: &str, plan: Plan) -> Outcome {
         eprintln!("round {round} of {}", plan.repeats);
         let raw = run.block_on(raw(url, plan.tasks))?;
         report.add("raw enqueue, batches of 1000", "tasks/s", raw.enqueue);
-        report.add(
-            "enqueue_many",
-            "tasks/s",
-            run.block_on(server::bulk(url, plan.tasks))?,
-        );
+        let enqueued = run.block_on(async {
+            let place = Place::new(url).await?;
+            let enqueued = server::enqueue(&place, plan.tasks).await?;
+            place.remove().await?;
+            Outcome::Ok(enqueued)
+        })?;
+        report.add("enqueue_many", "tasks/s", enqueued);
         report.add("raw drain, batches of 2000", "tasks/s", raw.drain);
         let before = run.block_on(usage(url))?;
-        let drained = run.block_on(server::drain(url, plan.tasks, 0, 1))?;
+        let drained = run.block_on(server::drain(url, plan.tasks, 0, 1, None))?;
         let after = run.block_on(usage(url))?;
         report.add("drain, one worker process", "tasks/s", drained);
         #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
@@ -68,9 +73,9 @@ pub(crate) fn measure(url: &str, plan: Plan) -> Outcome {
             let called = server::callers_at_once(url, callers, each);
             report.add(what, "tasks/s", run.block_on(called)?);
         }
-        let inside = run.block_on(server::pick_up(url, plan.pickups, false))?;
+        let inside = run.block_on(server::pick_up_inside(url, plan.pickups))?;
         report.add_percentiles("pick-up inside one process", inside);
-        let across = run.block_on(server::pick_up(url, plan.pickups, true))?;
+        let across = run.block_on(server::pick_up_across(url, plan.pickups))?;
         report.add_percentiles("pick-up across processes", across);
     }
     let idle = run.block_on(idle_cpu(url, plan.idle_seconds))?;
@@ -84,8 +89,9 @@ pub(crate) fn measure(url: &str, plan: Plan) -> Outcome {
 async fn idle_cpu(url: &str, seconds: u64) -> Outcome<f64> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
-    let workers = backends.clone();
-    let working = tokio::spawn(async move { server::work(&workers, false).await.map(drop) });
+    let alias = backends.get("default")?.clone();
+    let worker = Worker::new(alias, Registry::collected()?, WorkerOptions::default())?;
+    let working = tokio::spawn(worker.run(Shutdown::new()));
     tokio::time::sleep(Duration::from_secs(2)).await;
     let this = std::process::id();
     let before = idle::cpu_ticks(this)?;

@@ -109,7 +109,7 @@ impl Report {
         }
     }
 
-    /// Prints what share of a raw limit ours reaches.
+    /// Prints which part of the raw limit one of ours is.
     pub(crate) fn print_share(&self, ours: &str, raw: &str) {
         if let (Some(ours_value), Some(raw_value)) = (self.median(ours), self.median(raw)) {
             println!("\n{ours}: {:.0} % of {raw}", 100.0 * ours_value / raw_value);

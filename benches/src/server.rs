@@ -1,139 +1,143 @@
 //! The same on a database server: `bench server URL`. Each figure on an empty schema or
-//! database of its own.
+//! database of its own. Nobody else should use the server meanwhile: its counters are of all.
+
+mod cost;
+mod idle;
+mod mysql;
+mod place;
+mod postgres;
 
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
-use task_backends::connect_one;
-use task_core::{BackendSettings, Backends, Registry, TaskStatus, enqueue_many_on, queue, run_after};
+use task_core::{Backends, Registry, TaskStatus, enqueue_many_on, queue, run_after};
 use task_worker::{Shutdown, Worker, WorkerOptions};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::ours::{NOTE, noop, now_us, rate, stamp};
+use crate::ours::{NOTE, noop, rate, start_worker};
 use crate::report::Report;
-use crate::{Outcome, Plan, redis};
+use crate::{Outcome, Plan, latency};
+use cost::Counters;
+pub(crate) use place::Place;
+use place::is_postgres;
 
 /// How far away tasks are that must not slow the others.
 pub(crate) const NEXT_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// An empty store on the server; removed by [`Place::remove`].
-pub(crate) struct Place {
-    server: String,
-    name: String,
-    settings: BackendSettings,
-    /// Of an SQLite file.
-    folder: Option<tempfile::TempDir>,
-}
+/// The batches of the raw limit.
+const ENQUEUE_BATCH: usize = 1000;
+const CLAIM_BATCH: usize = 2000;
 
-impl Place {
-    pub(crate) async fn new(server: &str) -> Outcome<Self> {
-        let name = format!("bench_{}", uuid::Uuid::now_v7().simple());
-        let kind = match server.split(':').next() {
-            Some("postgres" | "postgresql") => "postgres",
-            Some("redis" | "rediss" | "valkey") => "redis",
-            Some("sqlite") => "sqlite",
-            _ => "mysql",
-        };
-        let mut settings = BackendSettings::of_kind(kind);
-        settings.url = Some(server.to_owned());
-        let mut folder = None;
-        match kind {
-            "postgres" => {
-                settings.options.insert("schema".to_owned(), name.clone().into());
-            }
-            "redis" => {
-                settings.options.insert("prefix".to_owned(), name.clone().into());
-            }
-            "sqlite" => {
-                let file = folder.insert(tempfile::tempdir()?).path().join("tasks.db");
-                settings.url = Some(format!("sqlite://{}", file.display()));
-            }
-            _ => {
-                let mut connection = MySqlConnection::connect(server).await?;
-                let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-                connection.execute(create).await?;
-                let (host, _) = server.rsplit_once('/').ok_or("the url names no database")?;
-                settings.url = Some(format!("{host}/{name}"));
-            }
-        }
-        Ok(Self {
-            server: server.to_owned(),
-            name,
-            settings,
-            folder,
-        })
-    }
-
-    pub(crate) async fn open(&self) -> Outcome<Backends> {
-        Ok(Backends::new(vec![connect_one("default", &self.settings).await?]))
-    }
-
-    pub(crate) async fn remove(self) -> Outcome {
-        match self.settings.backend.as_str() {
-            "postgres" => {
-                let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.name));
-                PgConnection::connect(&self.server).await?.execute(drop).await?;
-            }
-            "redis" => redis::remove(&self.server, &self.name).await?,
-            "sqlite" => drop(self.folder),
-            _ => {
-                let drop = AssertSqlSafe(format!("DROP DATABASE {}", self.name));
-                MySqlConnection::connect(&self.server)
-                    .await?
-                    .execute(drop)
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-}
+/// A time as the store keeps it: microseconds since 1970.
+const STARTED_AT: i64 = 1_700_000_000_000_000;
 
 /// Measures everything on the server of this URL.
 pub(crate) fn measure(url: &str, plan: Plan) -> Outcome {
     let mut report = Report::default();
+    let run = crate::runtime()?;
     for round in 1..=plan.repeats {
         eprintln!("round {round} of {}", plan.repeats);
-        let run = crate::runtime()?;
-        report.add("enqueue_many", "tasks/s", run.block_on(bulk(url, plan.tasks))?);
-        for (what, callers) in [
-            ("1 caller", 1),
-            ("16 concurrent callers", 16),
-            ("64 concurrent callers", 64),
-        ] {
-            let each = if callers == 1 {
-                plan.calls_each
-            } else {
-                plan.calls_each * 16 / callers
-            };
-            report.add(
-                what,
-                "tasks/s",
-                run.block_on(callers_at_once(url, callers, each))?,
-            );
-        }
-        let (what, tasks) = ("drain, one worker process", plan.tasks);
-        report.add(what, "tasks/s", run.block_on(drain(url, tasks, 0, 1))?);
-        let what = "drain beside as many scheduled tasks times ten";
-        report.add(what, "tasks/s", run.block_on(drain(url, tasks, 10 * tasks, 1))?);
-        let what = "drain of 1000 queues";
-        report.add(what, "tasks/s", run.block_on(drain(url, tasks, 0, 1000))?);
-        let inside = run.block_on(pick_up(url, plan.pickups, false))?;
+        run.block_on(bulk(url, plan, &mut report))?;
+        run.block_on(callers(url, plan, &mut report))?;
+        run.block_on(drains(url, plan, &mut report))?;
+        let inside = run.block_on(pick_up_inside(url, plan.pickups))?;
         report.add_percentiles("pick-up inside one process", inside);
-        let across = run.block_on(pick_up(url, plan.pickups, true))?;
+        let across = run.block_on(pick_up_across(url, plan.pickups))?;
         report.add_percentiles("pick-up across processes", across);
     }
-    report.print_for(url.split_once(':').map_or(url, |(kind, _)| kind), plan);
+    run.block_on(idle::worker(url, plan.idle_seconds, &mut report))?;
+    report.print_for(&run.block_on(place::describe(url))?, plan);
+    report.print_share("enqueue_many", "raw enqueue, batches of 1000");
+    report.print_share("1 caller", "raw enqueue one by one, 1 connection");
+    report.print_share("16 concurrent callers", "raw enqueue one by one, 16 connections");
+    report.print_share("drain, one worker process", "raw drain, batches of 2000");
     Ok(())
 }
 
-pub(crate) async fn bulk(url: &str, tasks: usize) -> Outcome<f64> {
+/// The store of this name on the server.
+pub(crate) async fn open(server: &str, name: &str) -> Outcome<Backends> {
+    Place::named(server, name.to_owned())?.open().await
+}
+
+async fn bulk(url: &str, plan: Plan, report: &mut Report) -> Outcome {
     let place = Place::new(url).await?;
+    let raw = if is_postgres(url) {
+        postgres::enqueue(&place, plan.tasks).await?
+    } else {
+        mysql::enqueue(&place, plan.tasks).await?
+    };
+    place.remove().await?;
+    report.add("raw enqueue, batches of 1000", "tasks/s", raw);
+    let place = Place::new(url).await?;
+    let before = Counters::read(url).await?;
+    let ours = enqueue(&place, plan.tasks).await?;
+    let cost = before.since(url, plan.tasks).await?;
+    place.remove().await?;
+    report.add("enqueue_many", "tasks/s", ours);
+    report.add("enqueue_many: log per task", "bytes", cost.log_bytes);
+    report.add("enqueue_many: commits per 1000 tasks", "", 1000.0 * cost.commits);
+    if let Some(statements) = cost.statements {
+        report.add("enqueue_many: statements per 1000 tasks", "", 1000.0 * statements);
+    }
+    Ok(())
+}
+
+async fn callers(url: &str, plan: Plan, report: &mut Report) -> Outcome {
+    for (connections, what) in [
+        (1, "raw enqueue one by one, 1 connection"),
+        (16, "raw enqueue one by one, 16 connections"),
+    ] {
+        let place = Place::new(url).await?;
+        let raw = if is_postgres(url) {
+            postgres::one_by_one(&place, connections, plan.calls_each).await?
+        } else {
+            mysql::one_by_one(&place, connections, plan.calls_each).await?
+        };
+        place.remove().await?;
+        report.add(what, "tasks/s", raw);
+    }
+    for (what, callers) in [
+        ("1 caller", 1),
+        ("16 concurrent callers", 16),
+        ("64 concurrent callers", 64),
+    ] {
+        let each = if callers == 1 {
+            plan.calls_each
+        } else {
+            plan.calls_each * 16 / callers
+        };
+        report.add(what, "tasks/s", callers_at_once(url, callers, each).await?);
+    }
+    Ok(())
+}
+
+async fn drains(url: &str, plan: Plan, report: &mut Report) -> Outcome {
+    let tasks = plan.tasks;
+    let place = Place::new(url).await?;
+    let raw = if is_postgres(url) {
+        postgres::drain(&place, tasks).await?
+    } else {
+        mysql::drain(&place, tasks).await?
+    };
+    place.remove().await?;
+    report.add("raw drain, batches of 2000", "tasks/s", raw);
+    let what = "drain, one worker process";
+    let ours = drain(url, tasks, 0, 1, Some(&mut *report)).await?;
+    report.add(what, "tasks/s", ours);
+    let what = "drain beside as many scheduled tasks times ten";
+    report.add(what, "tasks/s", drain(url, tasks, 10 * tasks, 1, None).await?);
+    let what = "drain of 1000 queues";
+    report.add(what, "tasks/s", drain(url, tasks, 0, 1000, None).await?);
+    Ok(())
+}
+
+/// Enqueues so many tasks in one call.
+pub(crate) async fn enqueue(place: &Place, tasks: usize) -> Outcome<f64> {
     let backends = place.open().await?;
     let calls = (0..tasks as u64).map(|n| noop::new(n, NOTE)).collect();
     let began = Instant::now();
     enqueue_many_on(calls, &backends).await?;
     let took = began.elapsed();
     backends.close().await;
-    place.remove().await?;
     Ok(rate(tasks, took))
 }
 
@@ -160,7 +164,13 @@ pub(crate) async fn callers_at_once(url: &str, callers: usize, each: usize) -> O
     Ok(rate(callers * each, took))
 }
 
-pub(crate) async fn drain(url: &str, tasks: usize, scheduled: usize, queues: usize) -> Outcome<f64> {
+pub(crate) async fn drain(
+    url: &str,
+    tasks: usize,
+    scheduled: usize,
+    queues: usize,
+    report: Option<&mut Report>,
+) -> Outcome<f64> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
     let later = (0..scheduled as u64).map(|n| noop::new(n, NOTE).using(run_after(NEXT_YEAR)));
@@ -174,7 +184,23 @@ pub(crate) async fn drain(url: &str, tasks: usize, scheduled: usize, queues: usi
         }
     });
     enqueue_many_on(now.collect(), &backends).await?;
-    let took = work(&backends, true).await?;
+    backends.close().await;
+    let before = match report {
+        Some(_) => Some(Counters::read(url).await?),
+        None => None,
+    };
+    let worker = start_worker("batch", &[url, &place.name])?;
+    let output = worker.wait_with_output().await?;
+    let took: f64 = String::from_utf8_lossy(&output.stdout).trim().parse()?;
+    if let (Some(report), Some(before)) = (report, before) {
+        let cost = before.since(url, tasks).await?;
+        report.add("drain: log per task", "bytes", cost.log_bytes);
+        report.add("drain: commits per 1000 tasks", "", 1000.0 * cost.commits);
+        if let Some(statements) = cost.statements {
+            report.add("drain: statements per 1000 tasks", "", 1000.0 * statements);
+        }
+    }
+    let backends = place.open().await?;
     let alias = backends.get("default")?;
     let counts = alias
         .backend()
@@ -192,48 +218,34 @@ pub(crate) async fn drain(url: &str, tasks: usize, scheduled: usize, queues: usi
     }
     backends.close().await;
     place.remove().await?;
-    Ok(rate(tasks, took))
+    Ok(rate(tasks, Duration::from_secs_f64(took)))
 }
 
-pub(crate) async fn work(backends: &Backends, batch: bool) -> Outcome<Duration> {
-    let options = WorkerOptions {
-        batch,
-        ..WorkerOptions::default()
-    };
-    let alias = backends.get("default")?.clone();
-    let worker = Worker::new(alias, Registry::collected()?, options)?;
-    let began = Instant::now();
-    worker.run(Shutdown::on_signals()?).await?;
-    Ok(began.elapsed())
-}
-
-/// Milliseconds from the call of `enqueue` to the task's beginning, one at a time.
-pub(crate) async fn pick_up(url: &str, times: usize, across: bool) -> Outcome<Vec<f64>> {
+/// Worker and caller in one process.
+pub(crate) async fn pick_up_inside(url: &str, times: usize) -> Outcome<Vec<f64>> {
     let place = Place::new(url).await?;
     let backends = place.open().await?;
-    let workers = if across {
-        place.open().await?
-    } else {
-        backends.clone()
-    };
-    let working = tokio::spawn({
-        let workers = workers.clone();
-        async move { work(&workers, false).await.map(drop) }
-    });
-    let mut waits = Vec::with_capacity(times);
-    for _ in 0..times {
-        let began = now_us();
-        let mut result = stamp::new().enqueue_on(&backends).await?;
-        let started: i64 = result.wait(Duration::from_secs(30)).await?;
-        #[expect(clippy::cast_precision_loss, reason = "a few milliseconds")]
-        waits.push((started - began) as f64 / 1000.0);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    working.abort();
-    let _ = working.await;
-    if across {
-        workers.close().await;
-    }
+    let alias = backends.get("default")?.clone();
+    let worker = Worker::new(alias, Registry::collected()?, WorkerOptions::default())?;
+    let shutdown = Shutdown::new();
+    let working = tokio::spawn(worker.run(shutdown.clone()));
+    let waits = latency::pick_up(&backends, times).await?;
+    shutdown.stop();
+    working.await??;
+    backends.close().await;
+    place.remove().await?;
+    Ok(waits)
+}
+
+/// The worker is another process.
+pub(crate) async fn pick_up_across(url: &str, times: usize) -> Outcome<Vec<f64>> {
+    let place = Place::new(url).await?;
+    let backends = place.open().await?;
+    let mut worker = start_worker("serve", &[url, &place.name])?;
+    let mut lines = BufReader::new(worker.stdout.take().ok_or("no output")?).lines();
+    lines.next_line().await?;
+    let waits = latency::pick_up(&backends, times).await?;
+    worker.kill().await?;
     backends.close().await;
     place.remove().await?;
     Ok(waits)

@@ -72,14 +72,14 @@ pub type SqliteBackend = SqlBackend<SqliteOptions>;
 
 /// Tasks in a PostgreSQL database, shared by processes of many machines.
 ///
-/// A process that works and enqueues has two connections that write and, unless
+/// A process that works and enqueues has three connections that write and, unless
 /// [`PostgresOptions::notify`] is off, one that listens; readers come and go.
 #[cfg(feature = "postgres")]
 pub type PostgresBackend = SqlBackend<PostgresOptions>;
 
 /// Tasks in a MySQL or MariaDB database, shared by processes of many machines.
 ///
-/// A process that works and enqueues has two connections that write; readers come and go.
+/// A process that works and enqueues has three connections that write; readers come and go.
 /// A waiting worker looks for the tasks of other processes every few milliseconds, less
 /// often while nothing comes.
 #[cfg(feature = "mysql")]

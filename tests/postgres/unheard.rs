@@ -12,6 +12,19 @@ use tokio::net::{TcpListener, TcpStream};
 use super::place::url;
 use super::{PATIENCE, Place, new_task};
 
+/// Says of what a client sends whether it commits something.
+type Commits = fn(&[u8]) -> bool;
+
+/// The end of a transaction, as text.
+fn is_the_word(sent: &[u8]) -> bool {
+    sent.windows(7).any(|word| word == b"COMMIT\0")
+}
+
+/// A prepared statement is run: it begins with a message of the type `B` for bind.
+fn is_a_prepared_statement(sent: &[u8]) -> bool {
+    sent.first() == Some(&b'B')
+}
+
 /// Stands between a backend and the server. When it is armed, it lets the next commit through
 /// and cuts the connection as soon as the server answers.
 struct Proxy {
@@ -20,7 +33,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn start() -> Self {
+    async fn start(commits: Commits) -> Self {
         let server = url();
         let (before, rest) = server.split_once('@').expect("the url names a user");
         let (address, database) = rest.split_once('/').expect("the url names a database");
@@ -32,7 +45,7 @@ impl Proxy {
             async move {
                 while let Ok((client, _)) = listener.accept().await {
                     let server = TcpStream::connect(&address).await.expect("the server is there");
-                    tokio::spawn(forward(client, server, armed.clone()));
+                    tokio::spawn(forward(client, server, armed.clone(), commits));
                 }
             }
         });
@@ -52,7 +65,7 @@ impl Proxy {
     }
 }
 
-async fn forward(mut client: TcpStream, mut server: TcpStream, armed: Arc<AtomicBool>) {
+async fn forward(mut client: TcpStream, mut server: TcpStream, armed: Arc<AtomicBool>, commits: Commits) {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     let mut is_last = false;
     loop {
@@ -60,8 +73,7 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, armed: Arc<Atomic
             read = client.read(&mut asked), if !is_last => {
                 let Ok(size @ 1..) = read else { return };
                 let text = &asked[..size];
-                let commits = text.windows(7).any(|word| word == b"COMMIT\0");
-                is_last = commits && armed.swap(false, Ordering::SeqCst);
+                is_last = commits(text) && armed.swap(false, Ordering::SeqCst);
                 if server.write_all(text).await.is_err() {
                     return;
                 }
@@ -77,9 +89,9 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, armed: Arc<Atomic
     }
 }
 
-async fn opened_behind(proxy: &Proxy, place: &Place) -> Arc<dyn TaskBackend> {
-    // Every statement in a transaction, so that there is a commit to be cut.
-    let options = place.options_at(&proxy.url).notify(false);
+/// With `notify` off every statement stands in a transaction, so that there is the word to be cut.
+async fn opened_behind(proxy: &Proxy, place: &Place, notify: bool) -> Arc<dyn TaskBackend> {
+    let options = place.options_at(&proxy.url).notify(notify);
     Arc::new(
         PostgresBackend::open(options)
             .await
@@ -89,8 +101,8 @@ async fn opened_behind(proxy: &Proxy, place: &Place) -> Arc<dyn TaskBackend> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_whose_commit_was_not_heard_are_there_once_and_accepted() {
-    let (place, proxy) = (Place::new().await, Proxy::start().await);
-    let store = opened_behind(&proxy, &place).await;
+    let (place, proxy) = (Place::new().await, Proxy::start(is_the_word).await);
+    let store = opened_behind(&proxy, &place, false).await;
     store.enqueue(vec![new_task()]).await.expect("accepted");
     proxy.arm();
     let tasks = vec![new_task(), new_task(), new_task()];
@@ -108,8 +120,8 @@ async fn tasks_whose_commit_was_not_heard_are_there_once_and_accepted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_commit_was_not_heard_holds_no_task_back() {
-    let (place, proxy) = (Place::new().await, Proxy::start().await);
-    let store = opened_behind(&proxy, &place).await;
+    let (place, proxy) = (Place::new().await, Proxy::start(is_the_word).await);
+    let store = opened_behind(&proxy, &place, false).await;
     let worker = PlayedWorker::join(&store, "w", PATIENCE).await;
     let task = store.enqueue(vec![new_task()]).await.expect("accepted").remove(0);
     proxy.arm();
@@ -129,6 +141,75 @@ async fn a_claim_whose_commit_was_not_heard_holds_no_task_back() {
         .expect("it can be read")
         .expect("it is there");
     assert_eq!((found.status, found.attempts), (TaskStatus::Successful, 1));
+    assert_eq!(outside.number("SELECT count(*) FROM claim").await, 0);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_stored_by_one_statement_of_which_nobody_heard_are_there_once_and_accepted() {
+    let (place, proxy) = (Place::new().await, Proxy::start(is_a_prepared_statement).await);
+    let store = opened_behind(&proxy, &place, true).await;
+    store.enqueue(vec![new_task()]).await.expect("accepted");
+    proxy.arm();
+    let record = store.enqueue(vec![new_task()]).await.expect("stored").remove(0);
+    assert!(!proxy.is_armed(), "no statement was cut");
+    let found = store.find(record.id).await.expect("it can be read");
+    assert_eq!(found, Some(record));
+    let mut outside = place.outside().await;
+    assert_eq!(outside.number("SELECT count(*) FROM task").await, 2);
+    assert_eq!(outside.number("SELECT count(*) FROM ready").await, 2);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_by_one_statement_of_which_nobody_heard_holds_no_task_back() {
+    let (place, proxy) = (Place::new().await, Proxy::start(is_a_prepared_statement).await);
+    let store = opened_behind(&proxy, &place, true).await;
+    let worker = PlayedWorker::join(&store, "w", PATIENCE).await;
+    let other = PlayedWorker::join(&store, "other", PATIENCE).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        let stored = store.enqueue(vec![new_task()]).await.expect("accepted");
+        ids.extend(stored.iter().map(|task| task.id));
+    }
+    let mut outside = place.outside().await;
+    // What is known already stays claimed, whoever has it.
+    let known = worker.claim(1).await.remove(0);
+    let of_the_other = other.claim(1).await.remove(0);
+    proxy.arm();
+    let claimed = worker.claim(1).await.remove(0);
+    assert!(!proxy.is_armed(), "no statement was cut");
+    assert_eq!((claimed.record.id, claimed.record.attempts), (ids[2], 0));
+    assert_eq!(outside.number("SELECT count(*) FROM claim").await, 3);
+    assert_eq!(outside.number("SELECT count(*) FROM ready").await, 1);
+    worker
+        .finish(vec![succeeded(claimed, "1"), succeeded(known, "2")])
+        .await;
+    other.finish(vec![succeeded(of_the_other, "3")]).await;
+    assert_eq!(outside.number("SELECT count(*) FROM claim").await, 0);
+    assert_eq!(outside.number("SELECT count(*) FROM result").await, 3);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_very_first_claim_of_a_worker_may_be_the_one_nobody_heard_of() {
+    let (place, proxy) = (Place::new().await, Proxy::start(is_a_prepared_statement).await);
+    let store = opened_behind(&proxy, &place, true).await;
+    // The statement is known to the connection, so that running it is what is sent first.
+    let earlier = PlayedWorker::join(&store, "earlier", PATIENCE).await;
+    assert!(earlier.claim(1).await.is_empty());
+    store.enqueue(vec![new_task()]).await.expect("accepted");
+    let before = earlier.claim_one().await;
+    let worker = PlayedWorker::join(&store, "w", PATIENCE).await;
+    let task = store.enqueue(vec![new_task()]).await.expect("accepted").remove(0);
+    proxy.arm();
+    let claimed = worker.claim_one().await;
+    assert!(!proxy.is_armed(), "no statement was cut");
+    assert_eq!(claimed.record.id, task.id);
+    let mut outside = place.outside().await;
+    assert_eq!(outside.number("SELECT count(*) FROM claim").await, 2);
+    worker.finish(vec![succeeded(claimed, "1")]).await;
+    earlier.finish(vec![succeeded(before, "2")]).await;
     assert_eq!(outside.number("SELECT count(*) FROM claim").await, 0);
     store.close().await;
 }

@@ -204,6 +204,10 @@ impl Work for ClaimWork {
     fn is_sociable(&self) -> bool {
         true
     }
+
+    fn claims(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

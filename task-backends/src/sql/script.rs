@@ -129,19 +129,31 @@ pub(crate) fn values_statements(
     let mut statements = Vec::new();
     for step in ROW_STEPS {
         while rest.len() >= step * width {
-            let mut sql = String::with_capacity(into.len() + conflict.len() + step * (row.len() + 1) + 8);
-            sql.push_str(into);
-            for number in 0..step {
-                sql.push_str(if number == 0 { " VALUES " } else { "," });
-                sql.push_str(row);
-            }
-            sql.push_str(conflict);
-            let mut statement = Statement::new(sql, rest.by_ref().take(step * width));
+            let values = rest.by_ref().take(step * width);
+            let mut statement = values_statement(into, row, conflict, step, values);
             statement.alone = step >= ALONE_AT_ROWS;
             statements.push(statement);
         }
     }
     statements
+}
+
+/// `into VALUES row,row,.. conflict` with so many rows.
+pub(crate) fn values_statement(
+    into: &str,
+    row: &str,
+    conflict: &str,
+    rows: usize,
+    values: impl IntoIterator<Item = Value>,
+) -> Statement {
+    let mut sql = String::with_capacity(into.len() + conflict.len() + rows * (row.len() + 1) + 8);
+    sql.push_str(into);
+    for number in 0..rows {
+        sql.push_str(if number == 0 { " VALUES " } else { "," });
+        sql.push_str(row);
+    }
+    sql.push_str(conflict);
+    Statement::new(sql, values)
 }
 
 #[cfg(test)]

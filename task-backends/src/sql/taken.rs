@@ -9,6 +9,7 @@ use serde::Deserialize;
 use task_core::{
     AttemptError, Claim, Claimed, FailureKind, Finish, Lease, NewTask, Outcome, Result, TaskFailure, TaskId,
 };
+use uuid::Uuid;
 
 use super::damage::{self, Unreadable};
 use super::engine::Engine;
@@ -16,7 +17,7 @@ use super::error::corrupt;
 use super::lanes::Pair;
 use super::record::{read_policy, timestamp};
 use super::transaction::Reader;
-use super::value::Row;
+use super::value::{Column, Row};
 
 /// The attempts behind these tasks.
 const EARLIER: &str = "SELECT a.seq, a.number, w.id AS worker, a.started_at, a.ended_at, a.failure \
@@ -44,6 +45,8 @@ pub(crate) enum Tasks {
     Json(Arc<str>),
     /// A row for each.
     Rows(Vec<Row>),
+    /// A column for each thing to know of them.
+    Columns(Row),
 }
 
 /// A claimed task as the claiming statement gives it.
@@ -116,6 +119,40 @@ impl Read<'_> {
         })
     }
 
+    fn of_columns(row: &Row) -> Result<Vec<Read<'static>>> {
+        let (lanes, ranks, dues) = (ints(row, "lane")?, ints(row, "rank")?, ints(row, "due")?);
+        let (attempts, last_attempts) = (ints(row, "attempt")?, ints(row, "last_attempt")?);
+        let (seqs, enqueued) = (ints(row, "seq")?, ints(row, "enqueued_at")?);
+        let (arguments, policies, metadata) = (
+            texts(row, "arguments")?,
+            texts(row, "policy")?,
+            texts(row, "metadata")?,
+        );
+        let Some(Column::Ids(ids)) = row.column("id")? else {
+            return Err(corrupt("claimed tasks have no ids"));
+        };
+        let missing = || corrupt("what was claimed is not there in all columns");
+        let int = |column: &[Option<i64>], at: usize| column.get(at).copied().flatten().ok_or_else(missing);
+        let text = |column: &[Option<Arc<str>>], at: usize| column.get(at).cloned().flatten();
+        let read = |(at, id): (usize, &Uuid)| {
+            Ok(Read {
+                lane: int(lanes, at)?,
+                rank: int(ranks, at)?,
+                due: dues.get(at).copied().flatten(),
+                seq: int(seqs, at)?,
+                attempt: int(attempts, at)?,
+                last_attempt: int(last_attempts, at)?,
+                id: "",
+                enqueued_at: int(enqueued, at)?,
+                arguments: Text::Shared(text(arguments, at).ok_or_else(missing)?),
+                policy: text(policies, at).map(Text::Shared),
+                metadata: text(metadata, at).map(Text::Shared),
+                known_id: Some(TaskId::from_bytes(id.as_bytes()).ok_or_else(missing)?),
+            })
+        };
+        ids.iter().enumerate().map(read).collect()
+    }
+
     fn try_of(row: &Row) -> Result<Read<'static>> {
         Ok(Read {
             lane: row.int("lane")?,
@@ -131,6 +168,21 @@ impl Read<'_> {
             metadata: row.maybe_text("metadata")?.map(Text::Shared),
             known_id: Some(row.id("id")?),
         })
+    }
+}
+
+fn ints<'r>(row: &'r Row, column: &str) -> Result<&'r [Option<i64>]> {
+    match row.column(column)? {
+        Some(Column::Ints(ints)) => Ok(ints),
+        _ => Err(corrupt(format!("{column} of claimed tasks are no numbers"))),
+    }
+}
+
+fn texts<'r>(row: &'r Row, column: &str) -> Result<&'r [Option<Arc<str>>]> {
+    match row.column(column)? {
+        Some(Column::Texts(texts)) => Ok(texts),
+        None => Ok(&[]),
+        _ => Err(corrupt(format!("{column} of claimed tasks are no texts"))),
     }
 }
 
@@ -151,6 +203,7 @@ impl Taken {
             Tasks::None => return Ok((claim, Vec::new())),
             Tasks::Json(text) => damage::entries::<Read<'_>>(text)?,
             Tasks::Rows(rows) => rows.iter().map(Read::of).collect(),
+            Tasks::Columns(row) => Read::of_columns(row)?.into_iter().map(Ok).collect(),
         };
         let (mut again, mut ends) = (Vec::new(), Vec::new());
         claim.tasks.reserve(entries.len());

@@ -185,6 +185,11 @@ pub(crate) trait Work: Send + Sync {
         false
     }
 
+    /// Whether it takes tasks.
+    fn claims(&self) -> bool {
+        false
+    }
+
     /// Does it by one statement without a transaction around it; nothing when that is not
     /// possible now, and then nothing was changed.
     async fn run_alone(&mut self, _transaction: &mut Transaction<'_>) -> Result<Option<Self::Answer>> {

@@ -16,7 +16,7 @@ pub(crate) enum Value {
     Id(Uuid),
     /// The numbers of a `(?*)`, as in `seq IN (?*)`.
     List(Vec<i64>),
-    /// A column of many rows, for engines that take rows by columns.
+    /// A column of many rows, for engines that take or give rows by columns.
     Column(Column),
 }
 
@@ -133,6 +133,15 @@ impl Row {
     /// A text.
     pub(crate) fn text(&self, column: &str) -> Result<Arc<str>> {
         self.maybe_text(column)?.ok_or_else(|| missing(column))
+    }
+
+    /// A column of many rows; nothing when it is empty in all of them.
+    pub(crate) fn column(&self, column: &str) -> Result<Option<&Column>> {
+        match self.get(column)? {
+            Value::Null => Ok(None),
+            Value::Column(values) => Ok(Some(values)),
+            other => Err(wrong(column, other, "a column of many rows")),
+        }
     }
 
     /// The id of a task.

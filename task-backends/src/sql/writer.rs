@@ -5,8 +5,9 @@
 //! when its work is durable. When a shared transaction fails, its parts are tried one by
 //! one, so that each caller gets its own error and nobody another's.
 //!
-//! An embedded store has one such place. A server has two, because its transactions run at
-//! the same time: one for enqueueing, one for everything else.
+//! An embedded store has one such place. A server has three, because its transactions run at
+//! the same time: one for enqueueing, one for claiming, one for everything else. So the ends of
+//! some tasks are written while the next ones are read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,10 @@ const GROUP_TASKS: usize = 4000;
 
 /// The most other pieces of work in one transaction.
 const GROUP_WORKS: usize = 64;
+
+/// Where several enqueue at a time, how long to wait for those that were just answered: they are
+/// about to come again. Much less than a commit, and more than a caller needs.
+const COMPANY_WITHIN: Duration = Duration::from_micros(60);
 
 /// How often a busy store is tried again before the caller hears of it, and how long to
 /// wait in between at most. SQLite's own waiting comes on top of each try.
@@ -103,6 +108,7 @@ enum Message {
 #[derive(Clone)]
 pub(crate) struct Writer {
     enqueues: mpsc::Sender<Message>,
+    claims: mpsc::Sender<Message>,
     works: mpsc::Sender<Message>,
 }
 
@@ -124,26 +130,28 @@ impl Writer {
     ) -> Result<Self> {
         let start = |link, name| Loop::start(link, engine.clone(), lanes.clone(), watch.clone(), name);
         let works = start(link, "task-writer")?;
-        let enqueues = if engine.is_server() {
-            start(None, "task-enqueuer")?
+        let (enqueues, claims) = if engine.is_server() {
+            (start(None, "task-enqueuer")?, start(None, "task-claimer")?)
         } else {
-            works.clone()
+            (works.clone(), works.clone())
         };
-        Ok(Self { enqueues, works })
+        Ok(Self {
+            enqueues,
+            claims,
+            works,
+        })
     }
 
     /// Runs a piece of work in a transaction and returns its answer once it is durable.
     pub(crate) async fn run<W: Work + 'static>(&self, work: W) -> Result<W::Answer> {
         let (reply, answer) = oneshot::channel();
+        let place = if work.claims() { &self.claims } else { &self.works };
         let pending = Box::new(Waiting {
             work,
             answer: None,
             reply,
         });
-        self.works
-            .send(Message::Work(pending))
-            .await
-            .map_err(|_| closed())?;
+        place.send(Message::Work(pending)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -159,7 +167,7 @@ impl Writer {
 
     /// Finishes what was handed in before and closes the connections.
     pub(crate) async fn close(&self) {
-        for messages in [&self.enqueues, &self.works] {
+        for messages in [&self.enqueues, &self.claims, &self.works] {
             let (done, closed) = oneshot::channel();
             if messages.send(Message::Close(done)).await.is_ok() {
                 let _ = closed.await;
@@ -190,6 +198,8 @@ struct Loop {
     inbox: mpsc::Receiver<Message>,
     /// A message that did not fit into the last group.
     next: Option<Message>,
+    /// How many callers enqueued in the last group.
+    company: usize,
 }
 
 impl Loop {
@@ -209,6 +219,7 @@ impl Loop {
             watch,
             inbox,
             next: None,
+            company: 0,
         };
         // On a thread of its own: between two statements it would otherwise stand in line
         // behind whatever tasks the program runs, with the store's locks in its hand.
@@ -244,6 +255,7 @@ impl Loop {
     /// is `Some` when this is the last group: with the one who asked, or nobody.
     async fn gather(&mut self) -> (Group, Option<Option<oneshot::Sender<()>>>) {
         let mut group = Group::default();
+        let mut company = std::mem::take(&mut self.company);
         let mut tasks = 0;
         let mut message = match self.next.take() {
             Some(message) => Some(message),
@@ -279,7 +291,19 @@ impl Loop {
                 break;
             }
             message = self.inbox.try_recv().ok();
+            if message.is_none() && group.works.is_empty() && 2 * group.enqueues.len() < company {
+                // A commit for each half of them would take twice as long. Nothing else runs on
+                // this thread, and a timer would take its millisecond.
+                company = 0;
+                std::thread::sleep(COMPANY_WITHIN);
+                message = self.inbox.try_recv().ok();
+            }
         }
+        self.company = if self.engine.is_server() {
+            group.enqueues.len()
+        } else {
+            0
+        };
         (group, None)
     }
 

@@ -70,7 +70,7 @@ pub(super) trait Taking: Send + Sync {
         source: Source,
         limit: usize,
         claim: [Value; 3],
-    ) -> Result<Option<(i64, Vec<Row>)>>;
+    ) -> Result<Option<(i64, Tasks)>>;
 }
 
 /// Whether the worker lives, what is due next, and which lanes there are.
@@ -117,9 +117,9 @@ pub(super) async fn claim(
         now.into(),
         count(request.starting).into(),
     ];
-    if let Some((batch, rows)) = taking.take(transaction, source, request.limit, claim).await? {
+    if let Some((batch, tasks)) = taking.take(transaction, source, request.limit, claim).await? {
         taken.batch = batch;
-        taken.tasks = Tasks::Rows(rows);
+        taken.tasks = tasks;
     }
     Ok(taken)
 }

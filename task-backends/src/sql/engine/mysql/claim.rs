@@ -12,6 +12,7 @@ use crate::sql::error::corrupt;
 use crate::sql::finish::insert_waiting;
 use crate::sql::json::count;
 use crate::sql::listed::{self, Listed};
+use crate::sql::taken::Tasks;
 use crate::sql::transaction::Transaction;
 use crate::sql::value::{Row, Value};
 
@@ -81,7 +82,7 @@ impl Taking for MysqlTaking {
         source: Source,
         limit: usize,
         [worker, claimed_at, starting]: [Value; 3],
-    ) -> Result<Option<(i64, Vec<Row>)>> {
+    ) -> Result<Option<(i64, Tasks)>> {
         let (from, what) = match source {
             Source::OneLane(lane) => (OF_ONE_LANE, lane.into()),
             Source::Everything(last) => (OF_EVERYTHING, last.into()),
@@ -126,7 +127,7 @@ impl Taking for MysqlTaking {
         let tasks = transaction.fetch(TASKS, [seqs.clone().into()]).await?;
         // Goes with the commit.
         transaction.run("DELETE FROM @ready WHERE seq IN (?*)", [seqs.into()]);
-        Ok(Some((batch, joined(picked, tasks)?)))
+        Ok(Some((batch, Tasks::Rows(joined(picked, tasks)?))))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{MAX_STATEMENT_BYTES, Mysql};
 use crate::sql::engine::Engine as _;
 use crate::sql::enqueue::{NewRow, NewRows};
 use crate::sql::record::timestamp;
-use crate::sql::script::{Statement, values_statements};
+use crate::sql::script::{Statement, values_statement, values_statements};
 use crate::sql::transaction::Transaction;
 use crate::sql::value::Value;
 
@@ -14,6 +14,9 @@ const INTO_TASK: &str =
     "INSERT INTO @task (id, lane, \"rank\", due, enqueued_at, arguments, policy, metadata)";
 const TASK_ROW: &str = "(?,?,?,?,?,?,?,?)";
 const TASK_VALUES: usize = 8;
+
+/// So many tasks are stored by one statement, however many they are.
+const FEW_TASKS: usize = 32;
 
 /// Puts the tasks of the statement before where they wait. The numbers of one statement follow
 /// each other, in a cluster with a gap between them.
@@ -50,7 +53,7 @@ pub(super) async fn enqueue(
                 task.metadata.into(),
             ]);
         }
-        for insert in values_statements(INTO_TASK, TASK_ROW, "", TASK_VALUES, values) {
+        for insert in inserts(values) {
             let count = Value::from(i64::try_from(insert.values.len() / TASK_VALUES).unwrap_or(0));
             let ready = format!("{INSERT_READY}{OF_THE_LAST} AND due <= enqueued_at");
             let mut statements = vec![
@@ -65,6 +68,16 @@ pub(super) async fn enqueue(
         }
     }
     Ok(accepted_at)
+}
+
+/// Few tasks go in one statement: callers that enqueue one by one, together. More of them in
+/// statements of few sizes, so that each text is prepared once.
+fn inserts(values: Vec<Value>) -> Vec<Statement> {
+    let rows = values.len() / TASK_VALUES;
+    if rows <= FEW_TASKS {
+        return vec![values_statement(INTO_TASK, TASK_ROW, "", rows, values)];
+    }
+    values_statements(INTO_TASK, TASK_ROW, "", TASK_VALUES, values)
 }
 
 fn size(task: &NewRow) -> usize {

@@ -203,3 +203,20 @@ impl Link for sqlx::Transaction<'static, MySql> {
 
     async fn close(self: Box<Self>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_where_their_marks_stand() {
+        let values = [Value::Int(7), Value::Null, Value::Int(-3), "4,5:1:2".into()];
+        let sql = "SELECT ? FROM t WHERE a IN (?,?) AND b = ?";
+        assert_eq!(
+            text(&Statement::new(sql, values)),
+            "SELECT 7 FROM t WHERE a IN (NULL,(-3)) AND b = '4,5:1:2'"
+        );
+        let sql = "SELECT 1";
+        assert_eq!(text(&Statement::plain(sql)), sql);
+    }
+}

@@ -34,20 +34,30 @@ const OF_LANES: &str = "SELECT r.* FROM unnest(CAST(? AS bigint[])) AS l(lane) C
          ORDER BY \"rank\", due, seq LIMIT ? FOR UPDATE SKIP LOCKED) r \
      ORDER BY r.\"rank\", r.due, r.seq";
 
-/// Deletes what was picked by its place, writes the claim down and reads the tasks. Where
-/// something ran before, the worker says of each batch how far it was started.
+/// Deletes what was picked by its place, writes the claim down and reads the tasks, as columns:
+/// a row for each takes both sides longer. Where something ran before, the worker says of each
+/// batch how far it was started.
 const TAKE: &str = "gone AS (DELETE FROM @ready WHERE ctid = ANY (ARRAY(SELECT place FROM picked))), \
      written AS (INSERT INTO @claim (worker, claimed_at, started, remaining, tasks) \
-         SELECT ?, ?, CASE WHEN max(attempt) > 0 THEN 0 ELSE least(?, count(*)) END, count(*), \
+         SELECT ?, now, CASE WHEN max(attempt) > 0 THEN 0 ELSE least(?, count(*)) END, count(*), \
              string_agg(CASE WHEN attempt = 0 AND last_attempt = 1 THEN seq::text \
                  ELSE seq || ':' || attempt || ':' || last_attempt END, ',' ORDER BY \"rank\", due, seq) \
-         FROM picked HAVING count(*) > 0 RETURNING id) \
-     SELECT w.id AS claim, p.lane, p.\"rank\", nullif(p.due, t.enqueued_at) AS due, p.seq, p.attempt, \
-         p.last_attempt, t.id, t.enqueued_at, t.arguments, t.policy, t.metadata \
-     FROM picked p JOIN @task t ON t.seq = p.seq CROSS JOIN written w ORDER BY p.\"rank\", p.due, p.seq";
+         FROM outlook, picked GROUP BY now RETURNING id), \
+     taken AS (SELECT p.lane, p.\"rank\", nullif(p.due, t.enqueued_at) AS due, p.seq, p.attempt, p.last_attempt, \
+             t.id, t.enqueued_at, t.arguments, t.policy, t.metadata \
+         FROM picked p JOIN @task t ON t.seq = p.seq ORDER BY p.\"rank\", p.due, p.seq) \
+     SELECT o.*, (SELECT id FROM written) AS claim, n.* FROM outlook o CROSS JOIN (SELECT array_agg(lane) AS lane, \
+         array_agg(\"rank\") AS \"rank\", array_agg(due) AS due, array_agg(seq) AS seq, \
+         array_agg(attempt) AS attempt, array_agg(last_attempt) AS last_attempt, array_agg(id) AS id, \
+         array_agg(enqueued_at) AS enqueued_at, array_agg(arguments) AS arguments, \
+         CASE WHEN count(policy) > 0 THEN array_agg(policy) END AS policy, \
+         CASE WHEN count(metadata) > 0 THEN array_agg(metadata) END AS metadata FROM taken) n";
 
-/// The same with a look before it: whether the worker lives, what is due next, which lanes there
-/// are. Nothing is picked where that says that something else comes before.
+/// The time, where everything else was looked at before.
+const TIME: &str = "WITH outlook AS MATERIALIZED (SELECT CAST(? AS bigint) AS now)";
+
+/// A look before: whether the worker lives, what is due next, which lanes there are. Nothing is
+/// picked where that says that something else comes before.
 const LOOK: &str = "WITH outlook AS MATERIALIZED (SELECT \
          (SELECT CASE WHEN ended_at IS NULL THEN 1 ELSE 0 END FROM @worker WHERE \"key\" = ?) AS living, \
          (SELECT min(due) FROM @scheduled) AS next_due, \
@@ -55,19 +65,6 @@ const LOOK: &str = "WITH outlook AS MATERIALIZED (SELECT \
          coalesce(CAST(? AS bigint), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)) AS now)";
 const UNLESS: &str =
     "(SELECT living = 1 AND coalesce(next_due > now, true) AND last_lane <= ? FROM outlook) AND ";
-const TAKE_AT_ONCE: &str = "gone AS (DELETE FROM @ready WHERE ctid = ANY (ARRAY(SELECT place FROM picked))), \
-     written AS (INSERT INTO @claim (worker, claimed_at, started, remaining, tasks) \
-         SELECT ?, (SELECT now FROM outlook), \
-             CASE WHEN max(attempt) > 0 THEN 0 ELSE least(?, count(*)) END, count(*), \
-             string_agg(CASE WHEN attempt = 0 AND last_attempt = 1 THEN seq::text \
-                 ELSE seq || ':' || attempt || ':' || last_attempt END, ',' ORDER BY \"rank\", due, seq) \
-         FROM picked HAVING count(*) > 0 RETURNING id), \
-     taken AS (SELECT w.id AS claim, p.lane, p.\"rank\", p.due AS place, nullif(p.due, t.enqueued_at) AS due, p.seq, \
-             p.attempt, p.last_attempt, t.id, t.enqueued_at, t.arguments, t.policy, t.metadata \
-         FROM picked p JOIN @task t ON t.seq = p.seq CROSS JOIN written w) \
-     SELECT living, next_due, last_lane, now, claim, lane, \"rank\", due, seq, attempt, last_attempt, id, enqueued_at, \
-         arguments, policy, metadata \
-     FROM outlook LEFT JOIN taken ON true ORDER BY \"rank\", place, seq";
 
 /// Takes tasks by one statement, where one lane or all of them are this worker's, unless tasks
 /// have become due or lanes were made of which this process has not heard.
@@ -85,7 +82,7 @@ pub(super) async fn at_once(
     };
     let worker = Value::from(request.worker.0);
     let pick = pick.replacen("WHERE ", &format!("WHERE {UNLESS}"), 1);
-    let query = format!("{LOOK}, picked AS MATERIALIZED ({pick}), {TAKE_AT_ONCE}");
+    let query = format!("{LOOK}, picked AS MATERIALIZED ({pick}), {TAKE}");
     let values = [
         worker.clone(),
         clock.into(),
@@ -95,11 +92,8 @@ pub(super) async fn at_once(
         worker,
         count(request.starting).into(),
     ];
-    let rows = transaction.fetch(&query, values).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| corrupt("a query of one row returned none"))?;
-    check_living(row)?;
+    let row = one(transaction.fetch(&query, values).await?)?;
+    check_living(&row)?;
     let now = row.int("now")?;
     let batch = row.maybe_int("claim")?;
     let is_due = row.maybe_int("next_due")?.is_some_and(|due| due <= now);
@@ -107,13 +101,18 @@ pub(super) async fn at_once(
         return Ok(None);
     }
     Ok(Some(Taken {
-        next_due: next_due(row, now)?,
+        next_due: next_due(&row, now)?,
         worker: request.worker.0,
         batch: batch.unwrap_or_default(),
         now,
         lanes: lanes.own.clone(),
-        tasks: batch.map_or(Tasks::None, |_| Tasks::Rows(rows)),
+        tasks: batch.map_or(Tasks::None, |_| Tasks::Columns(row)),
     }))
+}
+
+fn one(mut rows: Vec<Row>) -> Result<Row> {
+    rows.pop()
+        .ok_or_else(|| corrupt("a query of one row returned none"))
 }
 
 pub(super) struct PostgresTaking;
@@ -149,10 +148,10 @@ impl Taking for PostgresTaking {
         transaction: &mut Transaction<'_>,
         source: Source,
         limit: usize,
-        claim: [Value; 3],
-    ) -> Result<Option<(i64, Vec<Row>)>> {
+        [worker, claimed_at, starting]: [Value; 3],
+    ) -> Result<Option<(i64, Tasks)>> {
         let limit = Value::from(count(limit));
-        let (pick, mut values) = match source {
+        let (pick, picked) = match source {
             Source::OneLane(lane) => (OF_ONE_LANE, vec![lane.into(), limit]),
             Source::Everything(last) => (OF_EVERYTHING, vec![last.into(), limit]),
             Source::Front(lanes) => (OF_THE_FRONT, vec![lanes.into(), limit]),
@@ -165,12 +164,12 @@ impl Taking for PostgresTaking {
                 vec![lanes.into(), rank.into(), due.into(), seq.into(), limit],
             ),
         };
-        values.extend(claim);
-        let query = format!("WITH picked AS MATERIALIZED ({pick}), {TAKE}");
-        let rows = transaction.fetch(&query, values).await?;
-        Ok(match rows.first() {
-            Some(row) => Some((row.int("claim")?, rows)),
-            None => None,
-        })
+        let query = format!("{TIME}, picked AS MATERIALIZED ({pick}), {TAKE}");
+        let mut values = vec![claimed_at];
+        values.extend(picked);
+        values.extend([worker, starting]);
+        let row = one(transaction.fetch(&query, values).await?)?;
+        let batch = row.maybe_int("claim")?;
+        Ok(batch.map(|batch| (batch, Tasks::Columns(row))))
     }
 }

@@ -126,6 +126,9 @@ enum Kind {
     Flag,
     Text,
     Id,
+    Ints,
+    Texts,
+    Ids,
     /// What a function answers that answers nothing.
     Nothing,
 }
@@ -141,6 +144,13 @@ impl Kind {
             Self::Flag => Value::Int(i64::from(row.try_get::<bool, _>(index).map_err(from_sqlx)?)),
             Self::Text => Value::Text(Arc::from(row.try_get::<&str, _>(index).map_err(from_sqlx)?)),
             Self::Id => Value::Id(row.try_get::<Uuid, _>(index).map_err(from_sqlx)?),
+            Self::Ints => Value::Column(Column::Ints(row.try_get(index).map_err(from_sqlx)?)),
+            Self::Ids => Value::Column(Column::Ids(row.try_get(index).map_err(from_sqlx)?)),
+            Self::Texts => {
+                let texts: Vec<Option<String>> = row.try_get(index).map_err(from_sqlx)?;
+                let texts = texts.into_iter().map(|text| text.map(Arc::from));
+                Value::Column(Column::Texts(texts.collect()))
+            }
             Self::Nothing => Value::Null,
         })
     }
@@ -159,6 +169,9 @@ fn columns_of(row: &PgRow) -> Result<Columns> {
             "TEXT" | "VARCHAR" | "NAME" => Kind::Text,
             "VOID" => Kind::Nothing,
             "UUID" => Kind::Id,
+            "INT8[]" => Kind::Ints,
+            "TEXT[]" => Kind::Texts,
+            "UUID[]" => Kind::Ids,
             other => {
                 return Err(corrupt(format!("column {} is of type {other}", column.name())));
             }
@@ -233,4 +246,26 @@ impl Link for sqlx::Transaction<'static, Postgres> {
     }
 
     async fn close(self: Box<Self>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_where_their_marks_stand() {
+        let values = [
+            Value::Int(7),
+            vec![1, 2].into(),
+            Value::Null,
+            Value::Int(-3),
+            "4,5:1:2".into(),
+        ];
+        let sql = "SELECT '$.a', $10, $1 FROM t WHERE a = ANY ($2) AND b = $3 AND c < $4 - $1 AND d = $5";
+        assert_eq!(
+            text(&Statement::new(sql, values)),
+            "SELECT '$.a', $10, 7::int8 FROM t WHERE a = ANY ('{1,2}'::int8[]) AND b = NULL \
+             AND c < (-3)::int8 - 7::int8 AND d = '4,5:1:2'"
+        );
+    }
 }
