@@ -6,6 +6,8 @@ mod servers;
 
 #[path = "redis/cut.rs"]
 mod cut;
+#[path = "redis/damage.rs"]
+mod damage;
 #[path = "redis/heals.rs"]
 mod heals;
 #[path = "redis/opening.rs"]

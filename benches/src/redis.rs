@@ -44,20 +44,20 @@ pub(crate) fn measure(url: &str, plan: Plan) -> Outcome {
         let after = run.block_on(usage(url))?;
         report.add("drain, one worker process", "tasks/s", drained);
         #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
-        let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / plan.tasks as f64;
+        let each = |before: u64, after: u64| after.saturating_sub(before) as f64 * 1000.0 / plan.tasks as f64;
         report.add(
             "scripts, enqueue and drain",
-            "for each task",
+            "per 1000 tasks",
             each(before.scripts, after.scripts),
         );
         report.add(
             "commands inside, enqueue and drain",
-            "for each task",
+            "per 1000 tasks",
             each(before.commands, after.commands),
         );
         report.add(
             "append-only file, enqueue and drain",
-            "bytes for each task",
+            "bytes per 1000 tasks",
             each(before.aof_bytes, after.aof_bytes),
         );
         for (what, callers) in [

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use task_core::{Backends, Registry, enqueue_many_on, queue, run_after};
 use task_worker::{Shutdown, Worker, WorkerOptions};
 
@@ -126,6 +127,19 @@ pub(crate) fn measure(url: &str, scale: Scale) -> Outcome {
     Ok(())
 }
 
+/// Lets a server come to rest after so many writes: what it does later by itself belongs to the preparation.
+async fn settle(url: &str) -> Outcome {
+    if url.starts_with("postgres") {
+        let mut connection = PgConnection::connect(url).await?;
+        for statement in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
+            connection.execute(statement).await?;
+        }
+    } else if url.starts_with("mysql") {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    Ok(())
+}
+
 async fn prepare(url: &str, scale: Scale) -> Outcome<Vec<Store>> {
     eprintln!("preparing {} scheduled and as many finished tasks", scale.idle);
     let scheduled = Store::new(url, "drain beside those scheduled", 1).await?;
@@ -134,10 +148,8 @@ async fn prepare(url: &str, scale: Scale) -> Outcome<Vec<Store>> {
     for _ in 0..10 {
         finished.drain(scale.idle / 10).await?;
     }
-    Ok(vec![
-        Store::new(url, ALONE, 1).await?,
-        scheduled,
-        finished,
-        Store::new(url, "drain of a thousand queues", scale.queues).await?,
-    ])
+    let alone = Store::new(url, ALONE, 1).await?;
+    let queues = Store::new(url, "drain of a thousand queues", scale.queues).await?;
+    settle(url).await?;
+    Ok(vec![alone, scheduled, finished, queues])
 }

@@ -14,6 +14,7 @@
 //! | `claim`, `held`, `left` | by batch: worker, time and how far it was started; its ids; how many are left |
 //! | `result` | by id: how the task ended |
 //! | `history` | by id, of tasks that failed, were lost or run again: attempts and why they failed |
+//! | `damaged` | by id: the queue of failed tasks of which that cannot be read any more |
 //! | `cancel` | ids of running tasks that somebody wants to end |
 //! | `ended:2`, `ended:3` | sorted by arrival: those that failed, those that were canceled |
 //! | `log:N`, `logs` | the ids of 512 arrivals; which parts of the log there are |

@@ -9,7 +9,7 @@ use conformance::tasks;
 use task_backends::SqliteBackend;
 use task_core::{Backends, Cancellation, Filter, Page, PruneRule, TaskBackend, enqueue_many_on, queue};
 
-use super::{PATIENCE, number, opened, outside, place, task};
+use super::{PATIENCE, number, opened, outside, place, run, task};
 
 /// How many tasks have ended, and how many there will be.
 struct Ended {
@@ -143,4 +143,44 @@ async fn a_claim_takes_as_long_with_many_waiting_as_with_few() {
         many < few * 8 + Duration::from_millis(200),
         "{few:?} with few, {many:?} with many"
     );
+}
+
+/// Calls that come while the file is locked share the next transaction. When one of them makes it
+/// fail, a queue that was new in it is new again when the others are tried by themselves.
+#[tokio::test]
+async fn a_queue_that_was_new_in_a_transaction_that_failed_is_made_again() {
+    let (_folder, path) = place();
+    let backend: Arc<dyn TaskBackend> = Arc::new(opened(&path).await);
+    let backends = Backends::single(backend.clone());
+    let mut lock = outside(&path).await;
+    let worker = PlayedWorker::join(&backend, "w", PATIENCE).await;
+    let gone = PlayedWorker::join(&backend, "gone", PATIENCE).await;
+    gone.leave().await;
+    for round in 0..20 {
+        let name = format!("queue-{round}");
+        run(&mut lock, "BEGIN IMMEDIATE").await;
+        let first = tasks::echo::new("x").enqueue_on(&backends);
+        let new = tasks::echo::new("x")
+            .using(queue(name.clone()))
+            .enqueue_on(&backends);
+        let (first, new, claimed, refused, ()) = tokio::join!(
+            first,
+            new,
+            worker.try_claim(1),
+            gone.try_claim(1),
+            run(&mut lock, "COMMIT")
+        );
+        refused.expect_err("it left");
+        first.expect("accepted");
+        let id = new.expect("accepted").id();
+        let found = backend.find(id).await.expect("it can be read");
+        assert_eq!(&*found.expect("it is there").queue, name);
+        let mut claimed = claimed.expect("it lives").tasks;
+        claimed.extend(worker.claim(10).await);
+        assert_eq!(claimed.len(), 2, "round {round}");
+        worker
+            .finish(claimed.into_iter().map(|task| succeeded(task, "1")).collect())
+            .await;
+    }
+    backend.close().await;
 }

@@ -29,6 +29,23 @@ pub(crate) struct Divided {
 }
 
 impl Divided {
+    fn new(request: &ClaimRequest, lanes: impl IntoIterator<Item = (i64, Pair)>) -> Self {
+        let (mut own, mut others) = (BTreeMap::new(), Vec::new());
+        for (number, (queue, name)) in lanes {
+            if request.queues.includes(&queue) && request.names.contains(&*name) {
+                own.insert(number, (queue, name));
+            } else {
+                others.push(number);
+            }
+        }
+        Self {
+            queues: request.queues.clone(),
+            names: request.names.clone(),
+            own: Arc::new(own),
+            others,
+        }
+    }
+
     fn is_for(&self, request: &ClaimRequest, lanes: usize) -> bool {
         self.own.len() + self.others.len() == lanes
             && Arc::ptr_eq(&self.names, &request.names)
@@ -70,7 +87,7 @@ impl Lanes {
     }
 
     /// The known lanes that a worker takes from, and the others.
-    pub(crate) fn divide(&self, request: &ClaimRequest) -> Arc<Divided> {
+    fn divide(&self, request: &ClaimRequest) -> Arc<Divided> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut divided = self.divided.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(divided) = &*divided
@@ -78,21 +95,8 @@ impl Lanes {
         {
             return divided.clone();
         }
-        let (mut own, mut others) = (BTreeMap::new(), Vec::new());
-        for (number, (queue, name)) in &known.pairs {
-            if request.queues.includes(queue) && request.names.contains(&**name) {
-                own.insert(*number, (queue.clone(), name.clone()));
-            } else {
-                others.push(*number);
-            }
-        }
         divided
-            .insert(Arc::new(Divided {
-                queues: request.queues.clone(),
-                names: request.names.clone(),
-                own: Arc::new(own),
-                others,
-            }))
+            .insert(Arc::new(Divided::new(request, known.pairs.clone())))
             .clone()
     }
 }
@@ -122,6 +126,18 @@ impl FreshLanes {
     /// The lanes of this process.
     pub(crate) fn all(&self) -> &Arc<Lanes> {
         &self.lanes
+    }
+
+    /// The lanes that a worker takes from, and the others, those among them that this
+    /// transaction made.
+    pub(crate) fn divide(&self, request: &ClaimRequest) -> Arc<Divided> {
+        if self.fresh.is_empty() {
+            return self.lanes.divide(request);
+        }
+        let known = self.lanes.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = known.pairs.clone().into_iter();
+        let fresh = self.fresh.iter().map(|(pair, number)| (*number, pair.clone()));
+        Arc::new(Divided::new(request, known.chain(fresh)))
     }
 
     pub(crate) fn find(&self, pair: &Pair) -> Option<i64> {
@@ -174,7 +190,8 @@ async fn find_or_make(transaction: &mut Transaction<'_>, pair: &Pair) -> Result<
     Ok(number)
 }
 
-/// Reads the lanes that were made since this process looked.
+/// Reads the lanes that were made since this process looked. Those this transaction made may
+/// never be committed: they are not among them.
 pub(crate) async fn read_new(transaction: &mut Transaction<'_>) -> Result<()> {
     let lanes = transaction.lanes.all().clone();
     let rows = transaction
@@ -185,7 +202,10 @@ pub(crate) async fn read_new(transaction: &mut Transaction<'_>) -> Result<()> {
         .await?;
     let mut fresh = Vec::with_capacity(rows.len());
     for row in rows {
-        fresh.push(((row.text("queue")?, row.text("name")?), row.int("id")?));
+        let pair = (row.text("queue")?, row.text("name")?);
+        if !transaction.lanes.fresh.contains_key(&pair) {
+            fresh.push((pair, row.int("id")?));
+        }
     }
     let last = fresh.last().map(|(_, number)| *number);
     lanes.add(fresh.into_iter());

@@ -98,6 +98,9 @@ for i = 1, others do
             add_scheduled(struct.unpack('>i8', due8), be8(tonumber(seq)) .. id, rank or 0, sub(running, 13))
         else
             write_history(id, tonumber(number), before or tonumber(last), losses or 0, due or NOT_RESCHEDULED, entries)
+            if not head(call('HGET', TASK, id)) then
+                call('HSET', DAMAGED, id, queue)
+            end
             local status = struct.unpack('B', result)
             if call('SISMEMBER', CANCEL, id) == 1 then
                 status = CANCELED

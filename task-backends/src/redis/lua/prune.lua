@@ -26,6 +26,7 @@ for i, id in ipairs(ids) do
     local is_old = not bodies[i]
     if bodies[i] then
         local _, at, _, _, _, _, _, queue = head(bodies[i])
+        queue = queue or call('HGET', DAMAGED, id) or nil
         -- Tasks are numbered as they arrive, and none ends before it arrived.
         is_too_young = is_too_young or (at or 0) > math.max(successful, other)
         if results[i] then
@@ -47,7 +48,7 @@ for i, id in ipairs(ids) do
 end
 if ARGV[5] ~= '1' then
     if old[1] then
-        for _, key in ipairs({ TASK, RESULT, HISTORY }) do
+        for _, key in ipairs({ TASK, RESULT, HISTORY, DAMAGED }) do
             bulk('HDEL', key, old)
         end
         for _, status in ipairs({ FAILED, CANCELED }) do

@@ -97,7 +97,7 @@ pub(super) async fn claim(
     if outlook.maybe_int("last_lane")?.unwrap_or(0) > transaction.lanes.all().last() {
         lanes::read_new(transaction).await?;
     }
-    let lanes = transaction.lanes.all().divide(request);
+    let lanes = transaction.lanes.divide(request);
     let mut taken = Taken {
         next_due: next_due(&outlook, now)?,
         worker: request.worker.0,

@@ -74,7 +74,7 @@ pub(super) async fn at_once(
     transaction: &mut Transaction<'_>,
 ) -> Result<Option<Taken>> {
     let known = transaction.lanes.all().last();
-    let lanes = transaction.lanes.all().divide(request);
+    let lanes = transaction.lanes.divide(request);
     let (pick, lane) = match (lanes.own.keys().next(), lanes.own.keys().next_back()) {
         (Some(first), Some(last)) if first == last => (OF_ONE_LANE, *first),
         (Some(_), Some(last)) if lanes.others.is_empty() => (OF_EVERYTHING, *last),

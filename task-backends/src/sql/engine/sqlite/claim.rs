@@ -110,7 +110,7 @@ pub(super) async fn claim(request: &ClaimRequest, transaction: &mut Transaction<
     if outlook.maybe_int("last_lane")?.unwrap_or(0) > transaction.lanes.all().last() {
         lanes::read_new(transaction).await?;
     }
-    let lanes = transaction.lanes.all().divide(request);
+    let lanes = transaction.lanes.divide(request);
     let Some(selection) = select(transaction, &lanes, request.limit).await? else {
         return Ok(taken);
     };
