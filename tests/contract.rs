@@ -1,6 +1,9 @@
 //! The contract of django-tasks, as `docs/django-tasks.md` tells it: every row and every test of theirs
 //! is there, and every test of ours that the page names exists.
 
+#[path = "contract/reliability.rs"]
+mod reliability;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,13 +93,18 @@ fn is_test(file: &str, function: &str) -> bool {
                 .is_some_and(|rest| rest.starts_with('('));
             is_it && (own.contains("#[test]") || own.contains("#[tokio::test"))
         });
-    // `on_every_store!` makes a test of it for each store.
-    let lists = source
-        .split("on_every_store! {")
-        .chain(source.split("on_stores! {"))
-        .skip(1);
-    let mut names = lists.flat_map(|list| list.split('}').next().unwrap_or_default().split([',', '[', ']']));
-    is_case || is_marked || names.any(|name| name.trim() == function)
+    is_case || is_marked || is_listed(&source, function)
+}
+
+/// Whether it stands in the list of a macro that makes a test of it for each store.
+fn is_listed(source: &str, function: &str) -> bool {
+    ["\non_every_store! {", "\non_stores! {"].iter().any(|list| {
+        let mut lists = source
+            .split(list)
+            .skip(1)
+            .map(|list| list.split('}').next().unwrap_or_default());
+        lists.any(|list| list.split([',', '[', ']']).any(|word| word.trim() == function))
+    })
 }
 
 /// What is wrong with a name of a test, if anything.

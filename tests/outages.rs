@@ -3,8 +3,13 @@
 
 mod system;
 
+#[path = "outages/back.rs"]
+mod back;
+
 #[path = "outages/cut.rs"]
 mod cut;
+#[path = "outages/held.rs"]
+mod held;
 #[path = "outages/restart.rs"]
 mod restart;
 #[path = "outages/run.rs"]

@@ -309,6 +309,8 @@ impl Fetcher {
                     self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
                 }
             }
+            Pulse::Doubtful => self.slots.hold(),
+            Pulse::Sure => self.slots.go_on(),
             Pulse::Lost => {
                 tracing::warn!("the lease was lost: other workers run this one's tasks");
                 self.lose();

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::meter::Meter;
 use crate::rescuer::look_after_others;
+use crate::trust::Trust;
 
 /// The shortest time between two renewals: a busy store changes all the time.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
@@ -20,6 +21,10 @@ pub(crate) enum Pulse {
     Canceled(Vec<TaskId>),
     /// The lease was lost: the worker's tasks belong to others now.
     Lost,
+    /// The lease could not be renewed for as long as it runs: others may have the worker's tasks.
+    Doubtful,
+    /// It was renewed after all.
+    Sure,
 }
 
 /// Renews the lease three times per its length, and sooner when the store changed, since
@@ -41,11 +46,13 @@ pub(crate) async fn beat(
     let every = lease / 3;
     let pause = AT_MOST_EVERY.min(every);
     let mut next_rescue = Instant::now();
+    let mut trust = Trust::new(next_rescue + lease, pulses.clone());
     loop {
         let began = Instant::now();
-        match meter.heard(queue.renew(worker, lease).await) {
+        match meter.heard(trust.wait_for(queue.renew(worker, lease)).await) {
             Ok(Renewal::Renewed { canceled }) => {
                 meter.renewed(began, lease);
+                trust.renewed(began + lease).await;
                 if !canceled.is_empty() && pulses.send(Pulse::Canceled(canceled)).await.is_err() {
                     return;
                 }
@@ -67,7 +74,7 @@ pub(crate) async fn beat(
         }
         if Instant::now() >= next_rescue {
             let asked = Instant::now();
-            look_after_others(queue).await;
+            trust.wait_for(look_after_others(queue, every)).await;
             let pause = if asked.elapsed() > every { lease } else { every };
             next_rescue = Instant::now() + pause;
         }

@@ -46,6 +46,7 @@ mod shutdown;
 mod slots;
 mod start;
 mod status;
+mod trust;
 mod worker;
 
 pub use drain::{Drain, Drained, drain};

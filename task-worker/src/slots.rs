@@ -75,6 +75,8 @@ struct State {
     ended: Vec<Ended>,
     /// Whether tasks may start.
     is_open: bool,
+    /// Whether none starts for now, since others may have them.
+    is_held: bool,
     /// The executors were ended by force: nobody comes back to report.
     is_abandoned: bool,
     started: u64,
@@ -110,6 +112,7 @@ impl Slots {
                 idle: Vec::new(),
                 ended: Vec::new(),
                 is_open: false,
+                is_held: false,
                 is_abandoned: false,
                 started: 0,
                 changes: 0,
@@ -261,6 +264,21 @@ impl Slots {
     pub(crate) fn open(&self) {
         let mut state = self.state();
         state.is_open = true;
+        state.is_held = false;
+        if state.backlog.len() > 0 {
+            self.wake(&mut state, self.0.at_once);
+        }
+    }
+
+    /// Lets nothing start for now.
+    pub(crate) fn hold(&self) {
+        self.state().is_held = true;
+    }
+
+    /// Lets tasks start again after [`Slots::hold`].
+    pub(crate) fn go_on(&self) {
+        let mut state = self.state();
+        state.is_held = false;
         if state.backlog.len() > 0 {
             self.wake(&mut state, self.0.at_once);
         }
@@ -317,7 +335,7 @@ impl Slots {
 
 impl State {
     fn take(&mut self, slot: usize) -> Option<Start> {
-        if !self.is_open || self.ended.len() >= MOST_UNWRITTEN {
+        if !self.is_open || self.is_held || self.ended.len() >= MOST_UNWRITTEN {
             return None;
         }
         let (claimed, since) = self.backlog.next()?;

@@ -1,11 +1,12 @@
 //! Many tasks, several workers, some of them killed.
 
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use conformance::executions::slow_record;
+use conformance::executions::{now, slow_record};
 use task_core::TaskOptions;
 
-use crate::system::{Kind, PATIENCE, Place, Process, Random, Signal, on_every_store};
+use crate::system::{Kind, PATIENCE, Place, Process, Random, Signal, on_every_store, scale, tell};
 
 /// Short, so that what a killed worker held is missed for a moment only.
 const FLAGS: [&str; 2] = ["--lease", "2s"];
@@ -73,15 +74,34 @@ async fn a_hundred_thousand_tasks_end_successful_though_two_of_four_workers_are_
     }
 }
 
+/// How long the tasks that each killed worker was running waited for another one, in order.
+fn recoveries(place: &Place, killed: &[(u32, u64)]) -> Vec<Duration> {
+    let mut lines = place.ledger().lines();
+    lines.sort_by_key(|line| line.at);
+    let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut waited: BTreeMap<u32, Duration> = BTreeMap::new();
+    for line in &lines {
+        let before = last.insert(&line.id, line.pid);
+        let Some((pid, at)) = killed.iter().find(|(pid, _)| Some(*pid) == before) else {
+            continue;
+        };
+        let longest = waited.entry(*pid).or_default();
+        *longest = (*longest).max(Duration::from_micros(line.at.saturating_sub(*at)));
+    }
+    let mut waited: Vec<Duration> = waited.into_values().collect();
+    waited.sort();
+    waited
+}
+
 async fn ten_kills_at_random_moments_leave_an_exact_ledger(kind: Kind) {
-    const TASKS: u32 = 5_000;
-    const KILLS: usize = 10;
+    let tasks = scale("LEDGER_TASKS", 5_000);
+    let kills = scale("LEDGER_KILLS", 10);
     let mut random = Random::new();
     let place = Place::on(kind).await;
     // Whoever is unlucky often enough would end FAILED, which another test shows.
     let unlucky = TaskOptions::default().max_lost(u32::MAX);
     let calls =
-        (0..TASKS).map(|number| slow_record::new(number, u64::from(number % 7)).using(unlucky.clone()));
+        (0..tasks).map(|number| slow_record::new(number as u32, number as u64 % 7).using(unlucky.clone()));
     place.enqueue(calls).await;
 
     let flags = ["--lease", "1s", "--concurrency", "20"];
@@ -89,13 +109,15 @@ async fn ten_kills_at_random_moments_leave_an_exact_ledger(kind: Kind) {
         .map(|number| place.worker(&format!("worker-{number}"), &flags))
         .collect();
     let mut dead: Vec<Process> = Vec::new();
-    let share = TASKS as usize / (KILLS + 1);
-    for kill in 0..KILLS {
+    let mut killed = Vec::new();
+    let share = tasks / (kills + 1);
+    for kill in 0..kills {
         let moment = kill * share + random.among(1..share);
         place.ledger().reaches(moment).await;
         let next = place.worker(&format!("worker-{}", 3 + kill), &flags);
         let mut victim = std::mem::replace(&mut workers[random.among(0..3)], next);
         victim.kill();
+        killed.push((victim.pid(), now()));
         dead.push(victim);
     }
     place.all_end().await;
@@ -103,9 +125,24 @@ async fn ten_kills_at_random_moments_leave_an_exact_ledger(kind: Kind) {
     let all: Vec<&Process> = dead.iter().chain(&workers).collect();
     let ledger = place.ledger().read();
     print!("{}", ledger.summary(&named(&all)));
-    assert_eq!(ledger.tasks(), TASKS as usize);
+    assert_eq!(ledger.tasks(), tasks);
+    assert!(ledger.most() <= 1 + kills);
     place.assert_exact(&all).await;
     place.assert_clean().await;
+    let waited = recoveries(&place, &killed);
+    let at = |share: f64| waited[((waited.len() - 1) as f64 * share).round() as usize];
+    assert!(!waited.is_empty(), "no worker was killed in the middle of a task");
+    tell(
+        kind,
+        &format!("{kills} kills -9, 3 workers, lease 1 s"),
+        &format!(
+            "{tasks} tasks, {} executions, 0 lost; what ran waited for another worker: p50 {:.2?}, p99 {:.2?}, longest {:.2?}",
+            place.ledger().len(),
+            at(0.5),
+            at(0.99),
+            at(1.0),
+        ),
+    );
     assert!(workers.iter_mut().all(Process::is_alive));
 }
 

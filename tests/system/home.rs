@@ -91,19 +91,23 @@ impl Home {
         Self { kind, url, name }
     }
 
-    /// The lines of the settings that name it.
-    pub fn settings(&self) -> String {
-        self.settings_through(&self.url)
+    /// What settings say as its address, with the server at this one.
+    pub fn url_through(&self, url: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => "sqlite://store/tasks.db".to_owned(),
+            Kind::Mysql => self.database_at(url),
+            _ => url.to_owned(),
+        }
     }
 
-    /// The same, with the server at another address.
-    pub fn settings_through(&self, url: &str) -> String {
+    /// The lines of the settings that name it.
+    pub fn settings(&self) -> String {
         let backend = self.kind.backend();
-        let (url, options) = match self.kind {
-            Kind::Sqlite => ("sqlite://store/tasks.db".to_owned(), String::new()),
-            Kind::Postgres => (url.to_owned(), format!("schema = \"{}\"", self.name)),
-            Kind::Mysql => (self.database_at(url), String::new()),
-            Kind::Redis | Kind::RedisCluster => (url.to_owned(), format!("prefix = \"{}\"", self.name)),
+        let url = self.url_through(&self.url);
+        let options = match self.kind {
+            Kind::Sqlite | Kind::Mysql => String::new(),
+            Kind::Postgres => format!("schema = \"{}\"", self.name),
+            Kind::Redis | Kind::RedisCluster => format!("prefix = \"{}\"", self.name),
         };
         format!(
             "[default]\nbackend = \"{backend}\"\nurl = \"{url}\"\nqueues = []\n\

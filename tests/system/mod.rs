@@ -23,7 +23,7 @@ mod wire;
 
 pub use home::{Home, Kind};
 pub use ledger::{Ledger, Reader};
-pub use patience::{PATIENCE, eventually, scale, within};
+pub use patience::{PATIENCE, eventually, scale, tell, within};
 pub use place::{Ended, Place};
 pub use process::{Process, Signal, spawn};
 pub use random::Random;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Kind;
+
 /// Long enough for anything that happens at all on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -36,6 +38,11 @@ pub fn within<T>(
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// Says what came of a test, in a line that `cargo xtask ledger` makes a row of.
+pub fn tell(kind: Kind, what: &str, outcome: &str) {
+    println!("LEDGER\t{}\t{what}\t{outcome}", kind.name());
 }
 
 /// How much of something a test does: so much, unless this variable says otherwise.

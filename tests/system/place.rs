@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use conformance::executions::{gate_in, record};
 use task_core::{
     Backends, Count, Filter, Page, Task, TaskAdmin, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on,
 };
 
-use super::{Home, Kind, Process, Reader, Site, Sql, eventually};
+use super::{Home, Kind, PATIENCE, Process, Reader, Site, Sql, eventually, within};
 
 /// How many records a test reads at a time.
 const PAGE: usize = Page::MAX_SIZE;
@@ -191,7 +191,12 @@ impl Place {
 
     /// Returns when nothing waits and nothing is claimed any more.
     pub async fn all_end(&self) {
-        eventually("the end of all tasks", async || {
+        self.all_end_within(PATIENCE).await;
+    }
+
+    /// The same within this time.
+    pub async fn all_end_within(&self, time: Duration) {
+        within(time, "the end of all tasks", async || {
             let began = Instant::now();
             // The store may be away: then they have not ended as far as anybody knows.
             let counts = self.admin().counts().await.map_err(|error| error.to_string())?;

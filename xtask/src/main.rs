@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask demo`, `test`, `tables`, `serve`, `ci` and `bench`.
+//! The workspace's own commands: `cargo xtask demo`, `test`, `tables`, `serve`, `ledger`, `ci` and `bench`.
 //!
 //! Everything a contributor or a build server runs is here, so that both run the same thing.
 
@@ -7,6 +7,7 @@ mod cargo;
 mod ci;
 mod demo;
 mod failure;
+mod ledger;
 mod licences;
 mod machine_paths;
 mod nearest;
@@ -41,6 +42,8 @@ enum Command {
     Test(test::Options),
     /// Start the servers that tests need and keep them running, for work on a backend
     Serve(serve::Options),
+    /// Let many processes enqueue, run, die and stop on each backend, and account for every task
+    Ledger(ledger::Options),
     /// Run everything a change must pass: format, lints, docs, licences, README, tests
     Ci,
     /// Write the tables in the documents again, from what the code says
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Serve(options) => serve::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
         Command::Ci => ci::run(),
         Command::Tables => tables::run(),
         Command::Bench(options) => bench::run(&options),

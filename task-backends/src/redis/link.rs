@@ -248,7 +248,7 @@ impl Link {
                     .req_packed_command(command)
                     .await
                     .and_then(Value::extract_error);
-                if answer.as_ref().is_err_and(RedisError::is_unrecoverable_error) {
+                if answer.as_ref().is_err_and(is_end_of_connection) {
                     // Whoever comes next makes a new one. Several may find this one broken.
                     *connection.lock().await = None;
                 }
@@ -262,12 +262,23 @@ impl Link {
                         None => kept.insert(client.get_async_connection().await?).clone(),
                     }
                 };
-                own.req_packed_command(command)
+                let answer = own
+                    .req_packed_command(command)
                     .await
-                    .and_then(Value::extract_error)
+                    .and_then(Value::extract_error);
+                if answer.as_ref().is_err_and(RedisError::is_timeout) {
+                    *connection.lock().await = None;
+                }
+                answer
             }
         }
     }
+}
+
+/// Whether nothing can be expected of this connection any more. One that is open and silent may stay so
+/// for ever: packets are dropped on the way, and nobody is told.
+fn is_end_of_connection(error: &RedisError) -> bool {
+    error.is_unrecoverable_error() || error.is_timeout()
 }
 
 fn bits(used: u32) -> impl Iterator<Item = u16> {

@@ -4,15 +4,22 @@
 //! when an answer is needed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use task_core::Result;
+use task_core::{Error, ErrorKind, Result};
 
 use super::engine::{Begin, Engine, Link};
 use super::error::corrupt;
 use super::lanes::{FreshLanes, Lanes};
 use super::script::{Answer, Insert, Statement};
 use super::value::{Row, Value};
+
+/// How long a server may take until reading has begun.
+const BEGUN_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a server may take for one query. Counting reads everything.
+const READ_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) struct Transaction<'c> {
     link: &'c mut dyn Link,
@@ -203,10 +210,25 @@ pub(crate) struct Reader {
     engine: Arc<dyn Engine>,
 }
 
+/// Waits for a server's answer, but not for ever: the way to it may be cut without anybody being told.
+async fn in_time<T>(
+    engine: &Arc<dyn Engine>,
+    time: Duration,
+    reading: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    if !engine.is_server() {
+        return reading.await;
+    }
+    tokio::time::timeout(time, reading).await.unwrap_or_else(|_| {
+        let message = format!("the store did not answer within {} seconds", time.as_secs());
+        Err(Error::new(ErrorKind::Unavailable, message).hint("is the way to it cut, or is it overloaded?"))
+    })
+}
+
 impl Reader {
     pub(crate) async fn begin(engine: &Arc<dyn Engine>) -> Result<Self> {
         Ok(Self {
-            link: engine.read().await?,
+            link: in_time(engine, BEGUN_WITHIN, engine.read()).await?,
             engine: engine.clone(),
         })
     }
@@ -218,7 +240,8 @@ impl Reader {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>> {
         let statement = self.engine.prepare(Statement::new(sql.to_owned(), values));
-        Ok(self.link.send(vec![statement]).await?.rows)
+        let reading = self.link.send(vec![statement]);
+        Ok(in_time(&self.engine, READ_WITHIN, reading).await?.rows)
     }
 
     /// The store's time: microseconds since 1970.

@@ -40,8 +40,12 @@ const COMPANY_WITHIN: Duration = Duration::from_micros(60);
 const BUSY_TRIES: u32 = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a server may take for one transaction; then its connection is given up.
-const LONGEST_TRANSACTION: Duration = Duration::from_secs(30);
+/// How long a server may take for a transaction that enqueues; then its connection is given up.
+const LONGEST_ENQUEUE: Duration = Duration::from_secs(30);
+
+/// The same for everything a worker does: a connection on which nothing gets through any more is given
+/// up while there is still time to renew a lease of the usual length on another one.
+const LONGEST_WORK: Duration = Duration::from_secs(15);
 
 /// A piece of work with the one who waits for it, whatever its answer.
 #[async_trait]
@@ -128,10 +132,16 @@ impl Writer {
         lanes: &Arc<Lanes>,
         watch: &Watch,
     ) -> Result<Self> {
-        let start = |link, name| Loop::start(link, engine.clone(), lanes.clone(), watch.clone(), name);
-        let works = start(link, "task-writer")?;
+        let start = |link, longest, name| {
+            let (engine, lanes, watch) = (engine.clone(), lanes.clone(), watch.clone());
+            Loop::start(link, engine, lanes, watch, longest, name)
+        };
+        let works = start(link, LONGEST_WORK, "task-writer")?;
         let (enqueues, claims) = if engine.is_server() {
-            (start(None, "task-enqueuer")?, start(None, "task-claimer")?)
+            (
+                start(None, LONGEST_ENQUEUE, "task-enqueuer")?,
+                start(None, LONGEST_WORK, "task-claimer")?,
+            )
         } else {
             (works.clone(), works.clone())
         };
@@ -195,6 +205,8 @@ struct Loop {
     engine: Arc<dyn Engine>,
     lanes: Arc<Lanes>,
     watch: Watch,
+    /// How long a server may take for one transaction.
+    longest: Duration,
     inbox: mpsc::Receiver<Message>,
     /// A message that did not fit into the last group.
     next: Option<Message>,
@@ -209,6 +221,7 @@ impl Loop {
         engine: Arc<dyn Engine>,
         lanes: Arc<Lanes>,
         watch: Watch,
+        longest: Duration,
         name: &str,
     ) -> Result<mpsc::Sender<Message>> {
         let (messages, inbox) = mpsc::channel(QUEUE_LENGTH);
@@ -217,6 +230,7 @@ impl Loop {
             engine,
             lanes,
             watch,
+            longest,
             inbox,
             next: None,
             company: 0,
@@ -366,7 +380,7 @@ impl Loop {
         if !self.engine.is_server() {
             return self.transact(group, is_again).await;
         }
-        let transacting = tokio::time::timeout(LONGEST_TRANSACTION, self.transact(group, is_again));
+        let transacting = tokio::time::timeout(self.longest, self.transact(group, is_again));
         if let Ok(outcome) = transacting.await {
             return outcome;
         }
@@ -374,7 +388,7 @@ impl Loop {
         self.link = None;
         let message = format!(
             "the store did not answer within {} seconds",
-            LONGEST_TRANSACTION.as_secs()
+            self.longest.as_secs()
         );
         Err(Error::new(ErrorKind::Unavailable, message).hint("is the way to it cut, or is it overloaded?"))
     }

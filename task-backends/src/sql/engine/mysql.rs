@@ -22,7 +22,7 @@ use task_core::{ClaimRequest, Clock, Error, ErrorKind, Result, Timestamp};
 pub(crate) use error::explain;
 pub use options::MysqlOptions;
 
-use super::server::{self, CONNECT_WITHIN, READER_IDLES, READERS};
+use super::server::{self, CONNECT_WITHIN, READER_IDLES, READERS, still_answers};
 use super::{Begin, Engine, Link};
 use crate::sql::SqlOptions;
 use crate::sql::enqueue::NewRows;
@@ -70,6 +70,7 @@ impl Mysql {
             .acquire_timeout(CONNECT_WITHIN)
             // A reader begins a transaction anyway, and takes another one if that fails.
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(still_answers(connection)))
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     let setting = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
@@ -85,7 +86,9 @@ impl Mysql {
             let mut connection = MySqlConnection::connect_with(&self.options.connect).await?;
             for setting in [
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                "SET SESSION innodb_lock_wait_timeout = 10",
+                // Whose process stands still, or cannot be reached any more, holds no rows for ever. MySQL has
+                // nothing like it, and takes this for a comment.
+                "SET SESSION innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 15 */",
             ] {
                 connection.execute(setting).await?;
             }

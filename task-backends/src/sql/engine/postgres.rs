@@ -25,7 +25,7 @@ use task_core::{ClaimRequest, Clock, Error, ErrorKind, Result, Timestamp};
 pub(crate) use error::explain;
 pub use options::PostgresOptions;
 
-use super::server::{self, CONNECT_WITHIN, READER_IDLES, READERS};
+use super::server::{self, CONNECT_WITHIN, READER_IDLES, READERS, still_answers};
 use super::{Begin, Engine, Link};
 use crate::sql::SqlOptions;
 use crate::sql::enqueue::NewRows;
@@ -59,7 +59,7 @@ impl SqlOptions for PostgresOptions {}
 ///
 /// The plans that are meant hold for any number of rows; statistics of tables that are
 /// empty in one moment and full in the next would only lead away from them.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
@@ -68,6 +68,8 @@ const SETTINGS: [(&str, &str); 8] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("lock_timeout", "10s"),
     ("statement_timeout", "25s"),
+    // Whose process stands still, or cannot be reached any more, holds no rows for ever.
+    ("idle_in_transaction_session_timeout", "15s"),
 ];
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT ";
@@ -94,6 +96,7 @@ impl Postgres {
             .acquire_timeout(CONNECT_WITHIN)
             // A reader begins a transaction anyway, and takes another one if that fails.
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(still_answers(connection)))
             .connect_lazy_with(options.connect.clone());
         let notifier = options
             .notify

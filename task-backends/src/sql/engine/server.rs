@@ -176,3 +176,15 @@ pub(super) const READERS: u32 = 4;
 
 /// How long a connection that read is kept for the next reader.
 pub(super) const READER_IDLES: Duration = Duration::from_secs(20);
+
+/// How long a connection that was read from may take to show that it is alive.
+const ALIVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether the next reader can have this connection. One that fell silent would be waited for, and keep its
+/// place among the readers, for as long as the machine keeps it open.
+pub(super) async fn still_answers<C: sqlx::Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    Ok(matches!(
+        tokio::time::timeout(ALIVE_WITHIN, connection.ping()).await,
+        Ok(Ok(()))
+    ))
+}
