@@ -16,6 +16,7 @@ mod redis;
 mod report;
 mod scale;
 mod server;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         // file, or the URL of a server and a schema or database there.
         ["fill", tasks, place @ ..] => ours::fill(tasks, place),
         ["compile"] => compile::run(),
+        ["soak", words @ ..] => soak::run(words),
         ["redis", url] => redis::measure(url, Plan::FULL),
         ["redis", url, "--quick"] => redis::measure(url, Plan::QUICK),
         ["scale", url] => scale::measure(url, scale::FULL),
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
         [] => measure(Plan::FULL),
         ["--quick"] => measure(Plan::QUICK),
         _ => Err(format!(
-            "usage: bench [--quick | compile | server URL [--quick] | redis URL [--quick] | scale URL [--quick]], not `{}`",
+            "usage: bench [--quick | compile | soak [--minutes N] [--idle] [URL] | server URL [--quick] | redis URL [--quick] | scale URL [--quick]], not `{}`",
             words.join(" ")
         )
         .into()),

@@ -300,3 +300,16 @@ pub(crate) async fn remove(urls: &str, prefix: &str) -> Outcome {
     }
     Ok(())
 }
+
+/// How much memory the servers use.
+pub(crate) async fn used_bytes(urls: &str) -> Outcome<f64> {
+    let mut bytes = 0.0;
+    for mut master in masters(urls).await? {
+        let info: String = cmd("INFO").arg("memory").query_async(&mut master).await?;
+        let used = info
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("used_memory:"));
+        bytes += used.ok_or("no used_memory")?.parse::<f64>()?;
+    }
+    Ok(bytes)
+}

@@ -104,6 +104,8 @@ pub(crate) enum Action {
     Counts(StoreArgs),
     /// The workers that are alive or have not been given up yet
     Workers(StoreArgs),
+    /// Queues, rates and workers, live; `q` ends
+    Top(TopArgs),
     /// Print what makes a shell complete commands and flags
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -304,6 +306,19 @@ pub(crate) struct MigrateArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) form: FormArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Print one page as text and end, as where there is no terminal
+    #[arg(long, env = "TASK_TOP_ONCE", action = ArgAction::SetTrue, value_parser = yes_or_no)]
+    pub(crate) once: bool,
+    /// The most queues, and the most workers, on a page
+    #[arg(long, env = "TASK_TOP_LIMIT", value_name = "N", default_value = "50",
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[derive(Debug, Args)]

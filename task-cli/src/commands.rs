@@ -13,6 +13,7 @@ mod retry;
 mod run;
 mod show;
 mod tasks;
+mod top;
 mod wait;
 mod workers;
 
@@ -120,6 +121,7 @@ pub(crate) async fn act(action: &Action, session: &Session<'_>) -> Result<Exit, 
         Action::Check(args) => check::check(args, session).await,
         Action::Counts(args) => counts::counts(args, session).await,
         Action::Workers(args) => workers::workers(args, session).await,
+        Action::Top(args) => top::top(args, session).await,
         Action::Completions(args) => completions::completions(args, session),
         Action::Man(args) => man::man(args, session),
     }

@@ -49,6 +49,11 @@ impl Output {
         self.json
     }
 
+    /// What tables are fitted to.
+    pub(crate) fn screen(&self) -> Screen {
+        self.screen
+    }
+
     /// Prints one JSON document.
     pub(crate) fn json(&self, document: &impl Display) -> Result<(), Trouble> {
         print(&format!("{document}\n"))

@@ -60,6 +60,7 @@ pub mod signals;
 mod status;
 mod suggest;
 mod task;
+pub mod trace;
 mod verdict;
 
 pub use backend::admin::{Count, Filter, Page, PruneRule, TaskAdmin, TaskPage, WorkerRecord};

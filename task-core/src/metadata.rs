@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::trace::TraceContext;
 use crate::{Error, ErrorKind, Result, TaskEntry, json, payload};
 
 /// The most metadata of one task, in bytes of JSON.
@@ -30,7 +31,25 @@ pub const RESERVED_PREFIX: &str = "task.";
 /// # Errors
 /// [`ErrorKind::InvalidTask`] for a reserved name, and text that cannot be stored everywhere;
 /// [`ErrorKind::TooLarge`] over [`MAX_METADATA_BYTES`].
-pub(crate) fn of_call(entry: &TaskEntry, of_call: &Map<String, Value>) -> Result<Option<Arc<str>>> {
+pub(crate) fn of_call(
+    entry: &TaskEntry,
+    of_call: &Map<String, Value>,
+    trace: Option<TraceContext>,
+) -> Result<Option<Arc<str>>> {
+    let said = said(entry, of_call)?;
+    let Some(trace) = trace else {
+        return Ok(said.map(Arc::from));
+    };
+    let mut names = Map::new();
+    trace.write(&mut names);
+    let with_trace = merged(said.as_deref().unwrap_or_default(), &names)?;
+    // Nobody is refused a task for a trace: what would be too long with it goes without.
+    let text = Some(with_trace).filter(|text| text.len() <= MAX_METADATA_BYTES);
+    Ok(text.or(said).map(Arc::from))
+}
+
+/// What the application said.
+fn said(entry: &TaskEntry, of_call: &Map<String, Value>) -> Result<Option<String>> {
     if let Some(name) = of_call.keys().find(|name| name.starts_with(RESERVED_PREFIX)) {
         return Err(Error::new(
             ErrorKind::InvalidTask,
@@ -60,7 +79,7 @@ pub(crate) fn of_call(entry: &TaskEntry, of_call: &Map<String, Value>) -> Result
         };
         Error::new(ErrorKind::InvalidTask, payload::said_of(&what, &refusal.reason))
     })?;
-    Ok(Some(text.into()))
+    Ok(Some(text))
 }
 
 fn merged(defined: &str, of_call: &Map<String, Value>) -> Result<String> {
@@ -89,7 +108,8 @@ mod tests {
     const PLAIN: TaskEntry = TaskEntry::new("app::task", |_, _| Box::pin(async { Ok(String::new()) }));
 
     fn text(entry: &TaskEntry, options: &TaskOptions) -> Result<Option<String>> {
-        of_call(entry, &options.metadata).map(|text| text.map(|text| (*text).to_owned()))
+        of_call(entry, &options.metadata, options.trace.clone())
+            .map(|text| text.map(|text| (*text).to_owned()))
     }
 
     #[test]
@@ -114,6 +134,32 @@ mod tests {
         );
         let newer = options.merged(TaskOptions::default().metadata("tenant", "other"));
         assert!(text_of(&PLAIN, &newer).expect("some").contains("other"));
+    }
+
+    #[test]
+    fn a_trace_goes_beside_what_the_application_says_and_never_makes_it_too_long() {
+        const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let trace = TraceContext::new(PARENT, Some("a=1")).expect("as in the standard");
+        let traced = |options: TaskOptions| options.trace_context(trace.clone());
+        assert_eq!(
+            text(&PLAIN, &traced(TaskOptions::default()))
+                .expect("fits")
+                .as_deref(),
+            Some(
+                r#"{"task.traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","task.tracestate":"a=1"}"#
+            )
+        );
+        let both = text(&DEFINED, &traced(TaskOptions::default()))
+            .expect("fits")
+            .expect("some");
+        assert!(both.contains("mail") && both.contains(PARENT), "{both}");
+        let full = TaskOptions::default().metadata("x", "y".repeat(MAX_METADATA_BYTES - 8));
+        let kept = text(&PLAIN, &traced(full)).expect("fits").expect("some");
+        assert!(
+            kept.len() == MAX_METADATA_BYTES && !kept.contains("trace"),
+            "{}",
+            kept.len()
+        );
     }
 
     #[test]

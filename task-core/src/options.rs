@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::trace::TraceContext;
 use crate::{Backoff, Error, ErrorKind, Result};
 
 /// The lowest and the highest priority; larger runs sooner.
@@ -114,6 +115,7 @@ pub struct TaskOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) metadata: Map<String, Value>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// Options with this priority: -100 to 100, larger runs sooner, 0 by default.
@@ -192,6 +194,13 @@ impl TaskOptions {
         self
     }
 
+    /// The place in a trace that the task belongs to, instead of that of the calling code: see
+    /// [`trace`](crate::trace).
+    pub fn trace_context(mut self, context: TraceContext) -> Self {
+        self.trace = Some(context);
+        self
+    }
+
     /// These options with those that `newer` sets put over them; metadata name by name.
     pub fn merged(mut self, newer: Self) -> Self {
         self.metadata.extend(newer.metadata);
@@ -205,6 +214,7 @@ impl TaskOptions {
             timeout: newer.timeout.or(self.timeout),
             backoff: newer.backoff.or(self.backoff),
             metadata: self.metadata,
+            trace: newer.trace.or(self.trace),
         }
     }
 

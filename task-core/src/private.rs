@@ -75,7 +75,9 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    match tokio::task::spawn_blocking(|| panic::catch(run)).await {
+    // What the function logs belongs to the attempt, on whatever thread it runs.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(|| panic::catch(run))).await {
         Ok(outcome) => outcome,
         Err(error) => Err(TaskFailure::new(
             FailureKind::Interrupted,

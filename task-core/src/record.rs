@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::metadata::RESERVED_PREFIX;
 use crate::{RetryPolicy, RunAfter, TaskFailure, TaskId, TaskStatus, json};
 
 /// A task on its way into a backend: checked, with its arguments as JSON.
@@ -116,10 +117,13 @@ pub struct TaskRecord {
 
 impl TaskRecord {
     /// What the application says about the task, by name: what it was defined with and,
-    /// over that, what its call said. See [`metadata`](crate::metadata).
+    /// over that, what its call said. What the framework keeps there itself is left out. See
+    /// [`metadata`](crate::metadata).
     pub fn metadata(&self) -> Map<String, Value> {
         let text = self.metadata.as_deref().unwrap_or("{}");
-        serde_json::from_str(text).unwrap_or_default()
+        let mut all: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+        all.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
+        all
     }
 
     /// The record as one JSON object in one line, with arguments and return value in it as

@@ -129,6 +129,7 @@ impl<T: Task> TaskCall<T> {
         if let Some(timeout) = options.timeout {
             policy.timeout_ms = Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         }
+        let trace = options.trace.clone().or_else(crate::trace::current);
         let task = NewTask {
             id: TaskId::new(),
             name: entry.name.into(),
@@ -137,7 +138,7 @@ impl<T: Task> TaskCall<T> {
             run_after: options.run_after,
             arguments: payload::encode_arguments(&self.arguments, alias.limits(), entry.name)?.into(),
             policy,
-            metadata: metadata::of_call(entry, &options.metadata)
+            metadata: metadata::of_call(entry, &options.metadata, trace)
                 .map_err(|error| error.at(format!("task `{}`", entry.name)))?,
         };
         alias.check_options(&task, entry)?;

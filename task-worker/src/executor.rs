@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use task_core::{
     CancelToken, FailureKind, Limits, Registry, TaskContext, TaskEntry, TaskFailure, TaskRecord, execute,
-    signals,
+    signals, trace,
 };
+use tracing::{Instrument as _, Span};
 
 use crate::slots::{Ended, Slots, Start, later};
 
@@ -96,7 +97,9 @@ impl Executor {
             started_at,
             cancellation,
         } = start;
-        tracing::debug!(task = %record.id, name = %record.name, "task starts");
+        let span = self.span(&record);
+        trace::adopt(&span, &record);
+        tracing::debug!(parent: &span, task = %record.id, name = %record.name, "task starts");
         // Only who can look at it needs the record as of this attempt.
         let is_looked_at = entry.takes_context()
             || signals::TASK_STARTED.is_connected()
@@ -110,8 +113,24 @@ impl Executor {
         let kept = signals::TASK_FINISHED.is_connected().then(|| record.clone());
 
         let context = TaskContext::new(record, self.worker_id.clone(), cancellation.clone());
-        let outcome = self.poll_through(entry, &context, &cancellation).await;
+        let outcome = self
+            .poll_through(entry, &context, &cancellation)
+            .instrument(span)
+            .await;
         (outcome, kept, context)
+    }
+
+    /// The span of an attempt, which everything that is logged in it belongs to. No field of it is
+    /// called `name`: in JSON that is the span's own.
+    fn span(&self, record: &TaskRecord) -> Span {
+        tracing::info_span!(
+            "task",
+            id = %record.id,
+            task = %record.name,
+            queue = %record.queue,
+            attempt = record.attempts + 1,
+            worker = %self.worker_id,
+        )
     }
 
     /// Runs the attempt; when it has to wait, another slot takes over what is in the backlog.

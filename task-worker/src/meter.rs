@@ -219,10 +219,11 @@ impl Meter {
         self.lease_until.store(until.max(1), Ordering::Relaxed);
     }
 
-    /// The lease is lost.
+    /// The lease is lost. The heartbeat and a claim may both say so: it counts once.
     pub(crate) fn lost(&self) {
-        self.lease_until.store(NEVER, Ordering::Relaxed);
-        self.lost_leases.fetch_add(1, Ordering::Relaxed);
+        if self.lease_until.swap(NEVER, Ordering::Relaxed) != NEVER {
+            self.lost_leases.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn state(&self) -> WorkerState {

@@ -122,6 +122,27 @@ pub async fn blocks(context: TaskContext, number: u32, gate: String) -> io::Resu
     Ok(pid)
 }
 
+/// Says this, and after it came back to its thread once more.
+#[task]
+pub async fn says(text: String) {
+    tracing::info!(text, "said");
+    tokio::task::yield_now().await;
+    tracing::info!(text, "said again");
+}
+
+/// Says this from a thread of the blocking pool.
+#[task]
+#[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
+pub fn says_from_thread(text: String) {
+    tracing::info!(text, "said from a thread");
+}
+
+/// Hands the same on, and says so.
+#[task]
+pub async fn hands_on_words(text: String) -> Result<(), task_core::Error> {
+    says::enqueue(text).await.map(drop)
+}
+
 /// Writes its line and takes its process with it.
 #[task(takes_context)]
 pub async fn aborts(context: TaskContext, number: u32) -> io::Result<u32> {

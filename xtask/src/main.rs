@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask demo`, `test`, `tables`, `serve`, `ledger`, `ci` and `bench`.
+//! The workspace's own commands: `cargo xtask demo`, `test`, `tables`, `serve`, `ledger`, `ci`, `bench` and `soak`.
 //!
 //! Everything a contributor or a build server runs is here, so that both run the same thing.
 
@@ -15,6 +15,7 @@ mod process;
 mod readme;
 mod serve;
 mod servers;
+mod soak;
 mod table;
 mod tables;
 mod tally;
@@ -50,6 +51,8 @@ enum Command {
     Tables,
     /// Build the benchmarks optimised and run them; everything after `bench` is theirs
     Bench(bench::Options),
+    /// Run tasks at half the peak rate for half an hour and say whether anything grew or slowed
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tables => tables::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak(options) => soak::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

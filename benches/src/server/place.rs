@@ -101,6 +101,26 @@ impl Place {
         })
     }
 
+    /// What kind of backend it is.
+    pub(crate) fn kind(&self) -> &str {
+        &self.settings.backend
+    }
+
+    /// Its schema, database, prefix or folder on the server.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The URL of the server.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The folder of an SQLite file.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        (self.kind() == "sqlite").then(|| std::env::temp_dir().join(&self.name))
+    }
+
     /// Our store there.
     pub(crate) async fn open(&self) -> Outcome<Backends> {
         Ok(Backends::new(vec![connect_one("default", &self.settings).await?]))

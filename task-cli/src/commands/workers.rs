@@ -53,7 +53,7 @@ fn table(workers: &[WorkerRecord], now: Timestamp) -> Table {
 }
 
 /// How long the lease still runs, by this machine's clock: a hint, not a verdict.
-fn lease(worker: &WorkerRecord, now: Timestamp) -> Cell {
+pub(super) fn lease(worker: &WorkerRecord, now: Timestamp) -> Cell {
     if worker.lease_until < now {
         let text = format!("ran out {} ago", duration::age(worker.lease_until, now));
         return Cell::coloured(text, Some(Colour::Red));

@@ -259,7 +259,7 @@ mod tests {
             assert!(text.contains(line), "{line} in\n{text}");
         }
         assert!(
-            !text.contains("task_worker_store_age_seconds "),
+            !text.contains("\ntask_worker_store_age_seconds "),
             "the store never answered"
         );
         assert!(text.ends_with("# EOF\n"));
