@@ -111,10 +111,10 @@ fn queue_table<'a>(queues: impl Iterator<Item = &'a QueueLine>) -> Table {
         Column::number("WAITING"),
         Column::number("OLDEST"),
         Column::number("RUNNING"),
-        Column::number("ENQUEUED/S"),
-        Column::number("STARTED/S"),
-        Column::number("FINISHED/S"),
-        Column::number("FAILED/S"),
+        Column::number("IN/S"),
+        Column::number("START/S"),
+        Column::number("END/S"),
+        Column::number("FAIL/S"),
     ]);
     for queue in queues {
         let rates = queue.per_second;
@@ -262,7 +262,7 @@ mod tests {
             "{}",
             lines[0]
         );
-        assert!(lines[3].starts_with("queue-4999     4999"), "{}", lines[3]);
+        assert!(lines[3].starts_with("queue-4999      4999"), "{}", lines[3]);
         let last = View::new(Fit::Lines(24), usize::MAX).draw(&sample, screen);
         assert!(
             last.iter().any(|line| line.starts_with("queue-0000")),
