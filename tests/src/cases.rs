@@ -57,7 +57,7 @@ mod tests {
             ("producer", "enqueue", "the_record_has_what_the_task_had"),
             (
                 "worker",
-                "claim",
+                "order",
                 "in_order_of_priority_then_due_time_then_arrival",
             ),
             (
