@@ -7,6 +7,8 @@ mod system;
 mod attempts;
 #[path = "worker/cancel.rs"]
 mod cancel;
+#[path = "worker/keep.rs"]
+mod keep;
 #[path = "worker/order.rs"]
 mod order;
 #[path = "worker/poison.rs"]

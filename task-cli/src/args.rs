@@ -161,6 +161,10 @@ pub(crate) struct RunArgs {
     /// End after this many tasks
     #[arg(long, env = "TASK_MAX_TASKS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_tasks: Option<u64>,
+    /// Delete tasks of this backend that finished so long ago, of all queues, while this worker runs
+    /// [default: they stay until somebody prunes them]
+    #[arg(long, env = "TASK_KEEP", value_name = "DURATION", value_parser = duration::parse)]
+    pub(crate) keep: Option<Duration>,
     /// Answer /live, /ready and /metrics over HTTP on this address, such as 127.0.0.1:9464 [default:
     /// none]
     #[cfg(feature = "http")]

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use crate::executor::Executor;
 use crate::heartbeat::{Pulse, beat};
 use crate::meter::Meter;
+use crate::pruner::prune;
 use crate::worker::WorkerOptions;
 
 /// How many pulses may wait for the fetcher.
@@ -19,6 +20,7 @@ const PULSES: usize = 16;
 pub(crate) struct Helpers {
     pulses: mpsc::Receiver<Pulse>,
     heartbeat: AbortHandle,
+    pruner: Option<AbortHandle>,
     executors: Vec<AbortHandle>,
 }
 
@@ -35,9 +37,11 @@ impl Helpers {
         let heartbeat = beat(alias.clone(), key, options.lease, meter.clone(), pulse_sender);
         let executors =
             (0..options.concurrency).map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle());
+        let pruner = options.keep.map(|keep| tokio::spawn(prune(alias.clone(), keep)));
         Self {
             pulses,
             heartbeat: tokio::spawn(heartbeat).abort_handle(),
+            pruner: pruner.map(|pruner| pruner.abort_handle()),
             executors: executors.collect(),
         }
     }
@@ -73,6 +77,7 @@ impl Helpers {
 impl Drop for Helpers {
     fn drop(&mut self) {
         self.heartbeat.abort();
+        self.pruner.iter().for_each(AbortHandle::abort);
         self.end_executors();
     }
 }

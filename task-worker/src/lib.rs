@@ -40,6 +40,7 @@ mod helpers;
 mod histogram;
 mod meter;
 mod pace;
+mod pruner;
 mod rescuer;
 mod settled;
 mod shutdown;

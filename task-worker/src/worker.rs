@@ -42,6 +42,9 @@ pub struct WorkerOptions {
     pub batch: bool,
     /// How many tasks to run before ending. Default: no limit.
     pub max_tasks: Option<u64>,
+    /// How long finished tasks stay; this worker deletes older ones of its backend, of whatever
+    /// queue and whoever ran them. Default: until somebody prunes them.
+    pub keep: Option<Duration>,
 }
 
 impl Default for WorkerOptions {
@@ -58,6 +61,7 @@ impl Default for WorkerOptions {
             stop_timeout: Duration::from_secs(30),
             batch: false,
             max_tasks: None,
+            keep: None,
         }
     }
 }

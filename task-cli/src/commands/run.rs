@@ -148,6 +148,7 @@ fn options(args: &RunArgs) -> WorkerOptions {
         // Checked when the arguments were read.
         queues: names::selection(&args.queue, args.exclude_queues.as_ref()).unwrap_or_default(),
         concurrency: args.concurrency,
+        keep: args.keep,
         prefetch: args.prefetch,
         lease: args.lease,
         interval: args.interval,

@@ -33,7 +33,7 @@ local function put_back(id, name, time, attempt, last, what, is_loss, snooze)
     if snooze then
         local due = math.min(time + snooze, LATEST)
         write_history(id, attempt, last, losses, be8(due), entries or '')
-        add_scheduled(due, be8(seq) .. id, queue)
+        add_scheduled(due, be8(seq) .. id, rank, lane_of(queue, task))
         return true
     end
     local due = due8 == NOT_RESCHEDULED and first_due(at, kind, given) or struct.unpack('>i8', due8)
