@@ -16,6 +16,8 @@ mod kinds;
 mod look;
 #[path = "cli/mysql.rs"]
 mod mysql;
+#[path = "cli/pause.rs"]
+mod pause;
 #[path = "cli/payloads.rs"]
 mod payloads;
 #[path = "cli/postgres.rs"]

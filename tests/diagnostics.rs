@@ -30,9 +30,16 @@ const SUBJECTS: &[(&str, &str, &[&str])] = &[
             "priority_not_a_literal",
             "priority_of_another_form",
             "attempts_out_of_range",
+            "lost_workers_out_of_range",
             "bad_duration",
             "duration_of_another_form",
+            "bad_backoff",
         ],
+    ),
+    (
+        "Schedules and unique tasks",
+        "When a task enqueues itself, and of which calls the store keeps one at a time.",
+        &["bad_schedule", "schedule_of_another_form", "bad_unique"],
     ),
     (
         "Names, aliases, backends, metadata",

@@ -42,7 +42,10 @@ async fn its_records_are_copies_that_do_not_change() {
     let (dummy, backends) = empty();
     let result = echo::new("x").enqueue_on(&backends).await.expect("accepted");
     let before = dummy.records();
-    dummy.cancel(result.id()).await.expect("it is there");
+    dummy
+        .cancel(result.id(), &task_core::CancelRequest::default())
+        .await
+        .expect("it is there");
     assert_eq!(before[0].status, TaskStatus::Ready);
     assert_eq!(dummy.records()[0].status, TaskStatus::Canceled);
 }
@@ -64,6 +67,7 @@ async fn clearing_forgets_everything_and_the_ids_are_free_again() {
         arguments: record.arguments,
         policy: record.policy,
         metadata: record.metadata.clone(),
+        unique: None,
     };
     dummy.enqueue(vec![again]).await.expect("the id is free");
     assert_eq!(dummy.records().len(), 1);

@@ -37,6 +37,7 @@ fn by_hand(name: &str, arguments: &str) -> NewTask {
         arguments: arguments.into(),
         policy: RetryPolicy::DEFAULT,
         metadata: None,
+        unique: None,
     }
 }
 

@@ -9,6 +9,8 @@ mod attempts;
 mod cancel;
 #[path = "worker/keep.rs"]
 mod keep;
+#[path = "worker/limits.rs"]
+mod limits;
 #[path = "worker/order.rs"]
 mod order;
 #[path = "worker/poison.rs"]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    BackendAlias, Cancellation, Capabilities, Clock, Error, ErrorKind, NewTask, Result, Task, TaskAdmin,
-    TaskBackend, TaskId, TaskQueue, TaskRecord, TaskStatus, signals,
+    BackendAlias, CancelRequest, Cancellation, Capabilities, Clock, Error, ErrorKind, NewTask, Result, Task,
+    TaskAdmin, TaskBackend, TaskId, TaskQueue, TaskRecord, TaskStatus, signals,
 };
 use tokio::sync::Notify;
 
@@ -177,7 +177,8 @@ impl TaskBackend for DummyBackend {
         Ok(self.locked(|kept| Some(kept.records[*kept.places.get(&id)?].clone())))
     }
 
-    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
+    async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+        request.check()?;
         let now = self.clock.now();
         let canceled = self.locked(|kept| {
             let place = *kept.places.get(&id)?;
@@ -187,6 +188,7 @@ impl TaskBackend for DummyBackend {
             }
             record.status = TaskStatus::Canceled;
             record.finished_at = Some(now);
+            record.cancel_request = Some(request.clone());
             Some(Cancellation::Canceled)
         });
         self.changed.notify_waiters();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    AttemptError, CancelToken, Cancellation, Capabilities, Clock, Error, ErrorKind, Limits, NewTask,
-    Registry, Result, TaskAdmin, TaskBackend, TaskContext, TaskId, TaskQueue, TaskRecord, TaskStatus,
-    execute, signals,
+    AttemptError, CancelRequest, CancelToken, Cancellation, Capabilities, Clock, Error, ErrorKind, Limits,
+    NewTask, Registry, Result, TaskAdmin, TaskBackend, TaskContext, TaskId, TaskQueue, TaskRecord,
+    TaskStatus, execute, signals,
 };
 
 /// Runs each task where it is enqueued, before `enqueue` returns.
@@ -138,7 +138,7 @@ impl TaskBackend for ImmediateBackend {
         Err(keeps_nothing())
     }
 
-    async fn cancel(&self, _: TaskId) -> Result<Cancellation> {
+    async fn cancel(&self, _: TaskId, _: &CancelRequest) -> Result<Cancellation> {
         Err(keeps_nothing())
     }
 

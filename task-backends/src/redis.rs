@@ -15,16 +15,17 @@
 //! | `result` | by id: how the task ended |
 //! | `history` | by id, of tasks that failed, were lost or run again: attempts and why they failed |
 //! | `damaged` | by id: the queue of failed tasks of which that cannot be read any more |
-//! | `cancel` | ids of running tasks that somebody wants to end |
+//! | `cancel`, `wantedby` | ids of running tasks that somebody wants to end; by id: who asked for an end, and why |
+//! | `unique`, `keyof` | by key of a unique task: the id that holds it, for how long; by id: its key |
 //! | `ended:2`, `ended:3` | sorted by arrival: those that failed, those that were canceled |
 //! | `log:N`, `logs` | the ids of 512 arrivals; which parts of the log there are |
 //! | `count` | by state and queue: how many are scheduled or ended, and how many there are in all |
 //! | `senders` | by process that enqueues: its last call and the answer, so that it can be sent twice |
-//! | `staged`, `stages` | calls with tasks on several shards, until they count |
+//! | `staged`, `stages`, `applied:ID` | calls with tasks on several shards, until they count; what came of one, for an hour |
 //!
 //! Shard 0 is also the home of what belongs to no queue: `format`, `seq` (the number of the last task),
 //! `used` (the shards that were written to), `batches`, `workers` (the last numbers given), `worker:leases`, `worker:names`, `worker:ids`,
-//! `worker:info`, `worker:gone`, `transaction:ID`.
+//! `worker:info`, `worker:gone`, `transaction:ID`, `paused`, `schedules`.
 //!
 //! A task is in exactly one of `order`, `ready`, `scheduled`, `running` and `result`. An end counts as long as
 //! `running` names the batch of its lease, which is looked at in the script that writes the end.
@@ -39,7 +40,9 @@ mod link;
 mod list;
 mod options;
 mod packed;
+mod paused;
 mod record;
+mod schedules;
 mod scripts;
 mod server;
 mod watch;
@@ -53,9 +56,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    Cancellation, Capabilities, Claim, ClaimRequest, Count, Error, ErrorKind, Filter, GivenBack, NewTask,
-    Page, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId, TaskPage, TaskQueue,
-    TaskRecord, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
+    CancelRequest, Cancellation, Capabilities, Claim, ClaimRequest, Count, Error, ErrorKind, Filter,
+    GivenBack, NewTask, Page, Pausable, Paused, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin,
+    TaskBackend, TaskId, TaskPage, TaskQueue, TaskRecord, Timestamp, Wake, WorkerInfo, WorkerKey,
+    WorkerRecord, signals,
 };
 
 pub use options::RedisOptions;
@@ -65,7 +69,7 @@ use claim::Claimer;
 use link::{Arguments, Link, Time};
 use server::Server;
 use watch::{Listening, Watch};
-use writer::Writer;
+use writer::{Stored, Writer};
 
 /// The version of the layout of keys and of what scripts do with them.
 const FORMAT: i64 = 1;
@@ -180,10 +184,18 @@ impl TaskBackend for RedisBackend {
     }
 
     async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
-        let records = self.writer.enqueue(tasks).await?;
-        records
-            .iter()
-            .for_each(|record| signals::TASK_ENQUEUED.send(record));
+        let stored = self.writer.enqueue(tasks).await?;
+        let mut records = Vec::with_capacity(stored.len());
+        for stored in stored {
+            records.push(match stored {
+                Stored::New(record) => {
+                    signals::TASK_ENQUEUED.send(&record);
+                    record
+                }
+                // One that nobody can see was pruned since.
+                Stored::HeldBy(id, as_new) => self.find(id).await?.unwrap_or(TaskRecord { id, ..as_new }),
+            });
+        }
         Ok(records)
     }
 
@@ -191,8 +203,8 @@ impl TaskBackend for RedisBackend {
         record::find(&self.link, id).await
     }
 
-    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
-        let answer = change::cancel(&self.link, id).await?;
+    async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+        let answer = change::cancel(&self.link, id, request).await?;
         self.watch.happened(false);
         Ok(answer)
     }
@@ -263,6 +275,14 @@ impl TaskQueue for RedisBackend {
         self.watch.ready(since, timeout).await
     }
 
+    async fn last_ticks(&self, schedules: &[Arc<str>]) -> Result<Vec<Timestamp>> {
+        schedules::last_ticks(&self.link, schedules).await
+    }
+
+    async fn ticked(&self, schedule: &str, tick: Timestamp) -> Result<()> {
+        schedules::ticked(&self.link, schedule, tick).await
+    }
+
     async fn leave(&self, worker: WorkerKey) -> Result<()> {
         workers::leave(&self.link, worker).await
     }
@@ -292,6 +312,16 @@ impl TaskAdmin for RedisBackend {
 
     async fn prune(&self, rule: &PruneRule) -> Result<u64> {
         change::prune(&self.link, rule).await
+    }
+
+    async fn set_paused(&self, what: &Pausable, is_paused: bool) -> Result<()> {
+        paused::set(&self.link, what, is_paused).await?;
+        self.watch.happened(false);
+        Ok(())
+    }
+
+    async fn paused(&self) -> Result<Paused> {
+        paused::paused(&self.link).await
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>> {

@@ -31,13 +31,16 @@ mod json;
 mod lanes;
 mod list;
 mod listed;
+mod paused;
 mod record;
 mod rescue;
+mod schedules;
 mod schema;
 mod script;
 mod store;
 mod taken;
 mod transaction;
+mod unique;
 mod value;
 mod watch;
 mod workers;
@@ -49,7 +52,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    Cancellation, Capabilities, NewTask, Result, TaskAdmin, TaskBackend, TaskId, TaskQueue, TaskRecord,
+    CancelRequest, Cancellation, Capabilities, NewTask, Result, TaskAdmin, TaskBackend, TaskId, TaskQueue,
+    TaskRecord,
 };
 
 #[cfg(feature = "mysql")]
@@ -217,8 +221,8 @@ impl<O: SqlOptions> TaskBackend for SqlBackend<O> {
         self.store.find(id).await
     }
 
-    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
-        self.store.cancel(id).await
+    async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+        self.store.cancel(id, request).await
     }
 
     async fn changed(&self, timeout: Duration) {

@@ -140,9 +140,10 @@ impl<T: Task> EnqueueIn<T> for TaskCall<T> {
                 ),
             )
         })?;
+        let id = task.id;
         let record = backend.enqueue_on(connection.link().0, vec![task]).await?.pop();
         let record =
             record.ok_or_else(|| Error::new(ErrorKind::Backend, "one task was stored and none came back"))?;
-        Ok(TaskResult::new(record, alias.clone()))
+        Ok(TaskResult::new(record, alias.clone()).of_call(id))
     }
 }

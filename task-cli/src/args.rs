@@ -15,7 +15,14 @@ use clap_complete::Shell;
 use task_core::{DEFAULT_ALIAS, Page, RunAfter, TaskStatus};
 
 use crate::names::Names;
-use crate::{duration, exit, logging, names};
+use crate::{duration, exit, logging};
+
+mod operate;
+mod share;
+
+pub(crate) use operate::{CancelArgs, PauseArgs, ResumeArgs};
+pub(crate) use share::Share;
+use share::ShareArgs;
 
 /// The most tasks that one worker runs at a time.
 const MOST_CONCURRENT: u64 = 100_000;
@@ -93,7 +100,13 @@ pub(crate) enum Action {
     /// Let failed or canceled tasks run again
     Retry(ManyArgs),
     /// Ask for tasks to end: waiting ones at once, running ones soon
-    Cancel(ManyArgs),
+    Cancel(CancelArgs),
+    /// Let no worker take tasks of a queue or of a name until it is resumed
+    Pause(PauseArgs),
+    /// Let workers take tasks of a queue or of a name again
+    Resume(ResumeArgs),
+    /// The queues and tasks that are paused
+    Paused(StoreArgs),
     /// Delete tasks that finished long ago
     Prune(PruneArgs),
     /// Bring the stored data to this program's schema version
@@ -104,6 +117,8 @@ pub(crate) enum Action {
     Counts(StoreArgs),
     /// The workers that are alive or have not been given up yet
     Workers(StoreArgs),
+    /// The tasks that enqueue themselves, with their last and next tick
+    Schedules(StoreArgs),
     /// Queues, rates and workers, live; `q` ends
     Top(TopArgs),
     /// Print what makes a shell complete commands and flags
@@ -127,6 +142,8 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "TASK_CONCURRENCY", value_name = "N", default_value = "100",
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_CONCURRENT))]
     pub(crate) concurrency: usize,
+    #[command(flatten)]
+    share: ShareArgs,
     /// The most tasks kept in memory beyond the running ones
     #[arg(long, env = "TASK_PREFETCH", value_name = "N", default_value = "5000",
           value_parser = RangedU64ValueParser::<usize>::new().range(0..=MOST_PREFETCHED))]
@@ -365,7 +382,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         .map_err(|error| blame_variable(error, arguments))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     if let Action::Run(run) = &cli.action
-        && let Err(message) = names::selection(&run.queue, run.exclude_queues.as_ref())
+        && let Err(message) = run.share()
     {
         let run = command.find_subcommand_mut("run");
         let error = run.map(|run| run.error(ErrorKind::ArgumentConflict, message));

@@ -8,9 +8,11 @@ mod enqueue;
 mod list;
 mod man;
 mod migrate;
+mod pause;
 mod prune;
 mod retry;
 mod run;
+mod schedules;
 mod show;
 mod tasks;
 mod top;
@@ -116,11 +118,15 @@ pub(crate) async fn act(action: &Action, session: &Session<'_>) -> Result<Exit, 
         Action::Wait(args) => wait::wait(args, session).await,
         Action::Retry(args) => retry::retry(args, session).await,
         Action::Cancel(args) => cancel::cancel(args, session).await,
+        Action::Pause(args) => pause::pause(args, session).await,
+        Action::Resume(args) => pause::resume(args, session).await,
+        Action::Paused(args) => pause::paused(args, session).await,
         Action::Prune(args) => prune::prune(args, session).await,
         Action::Migrate(args) => migrate::migrate(args, session).await,
         Action::Check(args) => check::check(args, session).await,
         Action::Counts(args) => counts::counts(args, session).await,
         Action::Workers(args) => workers::workers(args, session).await,
+        Action::Schedules(args) => schedules::schedules(args, session).await,
         Action::Top(args) => top::top(args, session).await,
         Action::Completions(args) => completions::completions(args, session),
         Action::Man(args) => man::man(args, session),

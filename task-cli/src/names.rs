@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use task_core::QueueSelection;
 
 /// What stands for all names.
-const ALL: &str = "*";
+pub(crate) const ALL: &str = "*";
 
 /// Names between commas, without the blanks around them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +33,16 @@ impl Names {
             Some(name) => Err(format!("`{}` has control characters", name.escape_debug())),
             None => Ok(Self(names)),
         }
+    }
+
+    /// The names as they were typed, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Other names in their places.
+    pub(crate) fn map(&self, other: impl Fn(&str) -> String) -> Self {
+        Self(self.iter().map(other).collect())
     }
 
     /// The names, or none where `*` among them stands for all.

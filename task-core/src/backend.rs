@@ -11,8 +11,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-use crate::{NewTask, Result, TaskId, TaskQueue, TaskRecord};
+use crate::{Error, ErrorKind, NewTask, Result, TaskId, TaskQueue, TaskRecord};
 use admin::TaskAdmin;
 
 /// What a backend can do, as plain data: read when a task is enqueued, by the
@@ -53,6 +54,53 @@ impl Capabilities {
     }
 }
 
+/// Who wants a task to end, and why. Kept with the task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CancelRequest {
+    /// Who: a person, a program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl CancelRequest {
+    /// The longest of its texts, in bytes.
+    pub const MAX_TEXT_BYTES: usize = 1000;
+
+    /// By this person or program.
+    #[must_use]
+    pub fn by(mut self, by: impl Into<String>) -> Self {
+        self.by = Some(by.into());
+        self
+    }
+
+    /// For this reason.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// For backends: whether every store can keep it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTask`]: a text is too long or has U+0000 in it.
+    pub fn check(&self) -> Result<()> {
+        for (what, text) in [("by", &self.by), ("reason", &self.reason)] {
+            let Some(text) = text else { continue };
+            if text.len() > Self::MAX_TEXT_BYTES || text.contains('\0') {
+                return Err(Error::new(
+                    ErrorKind::InvalidTask,
+                    format!("`{what}` of a request to cancel has at most 1000 bytes and no U+0000"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What came of a request to cancel a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,6 +133,8 @@ pub trait TaskBackend: Send + Sync + Debug {
     ///   backend runs it at once.
     /// - `task_enqueued` is sent once for each task, after it was stored.
     /// - A task whose id is stored already is an error, and nothing is stored.
+    /// - A task whose [`Unique`](crate::Unique) key another one holds is not stored: the record of that one
+    ///   comes back in its place. Of two in one call the second one finds the first.
     async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>>;
 
     /// Looks a task up.
@@ -102,8 +152,9 @@ pub trait TaskBackend: Send + Sync + Debug {
     /// - A waiting task is `CANCELED` at once and is never run.
     /// - A running one is asked to stop; it ends `CANCELED`, unless it returned a value first.
     /// - A finished one stays as it is.
+    /// - Who asked first, and why, is in the record of the task that was canceled.
     /// - An unknown id is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
-    async fn cancel(&self, id: TaskId) -> Result<Cancellation>;
+    async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation>;
 
     /// Returns when a task may have changed, or after `timeout`. May return early.
     async fn changed(&self, timeout: Duration);

@@ -66,6 +66,7 @@ impl TaskContext {
             arguments: "{}".into(),
             policy: RetryPolicy::DEFAULT,
             metadata: None,
+            unique: None,
         };
         let now = crate::Clock::system().now();
         Self::new(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{Backoff, RetryPolicy, TaskContext, TaskFailure, payload};
+use crate::{Backoff, RetryPolicy, Schedule, TaskContext, TaskFailure, Unique, UniqueRule, payload};
 
 /// A running attempt: ends with the return value as JSON, or with the failure.
 pub type RunFuture = Pin<Box<dyn Future<Output = Result<String, TaskFailure>> + Send>>;
@@ -35,6 +35,8 @@ pub struct TaskEntry {
     pub(crate) is_async: bool,
     pub(crate) policy: RetryPolicy,
     pub(crate) metadata: &'static str,
+    pub(crate) unique: Option<UniqueRule>,
+    pub(crate) schedule: Option<Schedule>,
     pub(crate) run: RunFunction,
     pub(crate) check: Option<CheckFunction>,
     /// What it returns was checked while it was written.
@@ -58,6 +60,8 @@ impl TaskEntry {
             is_async: true,
             policy: RetryPolicy::DEFAULT,
             metadata: "",
+            unique: None,
+            schedule: None,
             run,
             check: None,
             is_generated: false,
@@ -153,6 +157,18 @@ impl TaskEntry {
         self
     }
 
+    /// Of which calls the store keeps one at a time.
+    pub const fn unique(mut self, rule: UniqueRule) -> Self {
+        self.unique = Some(rule);
+        self
+    }
+
+    /// When workers enqueue it by themselves. It must run without arguments.
+    pub const fn scheduled(mut self, schedule: Schedule) -> Self {
+        self.schedule = Some(schedule);
+        self
+    }
+
     /// Older names under which tasks may still be queued.
     pub const fn aliased(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
@@ -228,6 +244,23 @@ impl TaskEntry {
     /// The metadata it was defined with, as the text of a JSON object; empty for none.
     pub const fn default_metadata(&self) -> &'static str {
         self.metadata
+    }
+
+    /// Of which calls the store keeps one at a time, unless a call says otherwise.
+    pub const fn unique_rule(&self) -> Option<UniqueRule> {
+        self.unique
+    }
+
+    /// When workers enqueue it by themselves.
+    pub const fn schedule(&self) -> Option<Schedule> {
+        self.schedule
+    }
+
+    /// What a call with these arguments, the text of a JSON object, in this queue must not share with
+    /// another one, by the task's own rule.
+    pub fn unique_call(&self, queue: &str, arguments: &str) -> Option<Unique> {
+        let rule = self.unique?;
+        Some(Unique::new(self.name, queue, &rule.text(arguments), rule.until))
     }
 
     /// Attempts, lost workers and time limit unless a call says otherwise.

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{Error, ErrorKind};
 
 /// The identity of one enqueued task, made before the task is stored.
 ///
-/// A version 7 UUID, written as 36 lower-case characters with dashes. Treat it as
+/// A version 7 UUID, or version 8 for the tick of a schedule, written as 36 lower-case characters with dashes. Treat it as
 /// opaque: the time inside it is the caller's and orders nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -24,6 +26,19 @@ impl TaskId {
     )]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// The identity of this tick of this schedule: the same wherever it is made. Begins with the
+    /// milliseconds of the tick, as a version 7 UUID does with those of its making.
+    pub(crate) fn of_tick(schedule: &str, tick: Timestamp) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(tick.as_microsecond().to_be_bytes());
+        hash.update(schedule);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.finalize()[..16]);
+        let ms = u64::try_from(tick.as_millisecond()).unwrap_or(0).to_be_bytes();
+        bytes[..6].copy_from_slice(&ms[2..]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
     /// The sixteen bytes a backend may store.
@@ -103,6 +118,20 @@ mod tests {
             id
         );
         assert_eq!(TaskId::from_bytes(id.as_bytes()), Some(id));
+    }
+
+    #[test]
+    fn a_tick_of_a_schedule_has_one_id_and_sorts_by_its_time() {
+        let tick = |seconds| Timestamp::from_second(seconds).expect("in range");
+        let id = TaskId::of_tick("app::report", tick(1_800_000_000));
+        assert_eq!(id, TaskId::of_tick("app::report", tick(1_800_000_000)));
+        assert_eq!(id.0.get_version_num(), 8);
+        assert_eq!(id.0.get_variant(), uuid::Variant::RFC4122);
+        assert_ne!(id, TaskId::of_tick("app::repor", tick(1_800_000_000)));
+        let ids: Vec<_> = (0..1000)
+            .map(|second| TaskId::of_tick("app::report", tick(1_800_000_000 + second)))
+            .collect();
+        assert!(ids.is_sorted() && ids[0] == id && ids[1] != id);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! nothing, to learn where and why: `write` is the way of the values, `output` that of the
 //! text, `text` reads JSON that others wrote, `path` names places.
 
+mod canonical;
 mod output;
 mod path;
 mod read;
@@ -14,6 +15,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use canonical::canonical;
 pub(crate) use path::Path;
 pub(crate) use read::{Misfit, read};
 pub(crate) use text::{check, compact, sizes};

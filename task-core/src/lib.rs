@@ -55,22 +55,26 @@ mod record;
 mod registry;
 mod result;
 mod retry;
+mod schedule;
 mod settings;
 pub mod signals;
 mod status;
 mod suggest;
 mod task;
 pub mod trace;
+mod unique;
 mod verdict;
 
-pub use backend::admin::{Count, Filter, Page, PruneRule, TaskAdmin, TaskPage, WorkerRecord};
+pub use backend::admin::{
+    Count, Filter, Page, Pausable, Paused, PruneRule, TaskAdmin, TaskPage, WorkerRecord,
+};
 pub use backend::aliases::{BackendAlias, Backends, DEFAULT_ALIAS};
 pub use backend::kinds::{BackendKind, BackendKinds, OpenBackend};
 pub use backend::queue::{
     Claim, ClaimRequest, Claimed, Finish, GivenBack, Lease, Outcome, Progress, QueueSelection, Renewal,
     Rescued, TaskQueue, Wake, WorkerInfo, WorkerKey,
 };
-pub use backend::{Cancellation, Capabilities, TaskBackend};
+pub use backend::{CancelRequest, Cancellation, Capabilities, TaskBackend};
 pub use cancel::{CancelReason, CancelToken};
 pub use clock::Clock;
 pub use context::TaskContext;
@@ -90,6 +94,7 @@ pub use record::{AttemptError, NewTask, TaskRecord};
 pub use registry::Registry;
 pub use result::TaskResult;
 pub use retry::{Backoff, Growth, RetryPolicy};
+pub use schedule::{MOST_MISSED, Missed, SKIPPED_AFTER, Schedule};
 pub use settings::{BackendSettings, Settings};
 pub use status::TaskStatus;
 pub use suggest::one_of as suggest_one_of;
@@ -97,4 +102,5 @@ pub use task::{
     ENQUEUE_CHUNK, Task, TaskCall, TaskOutput, enqueue_many, enqueue_many_on, get_result, get_result_on,
 };
 pub use task_macros::{queues, task};
+pub use unique::{Unique, UniqueBy, UniqueRule, UniqueUntil};
 pub use verdict::{OrFatal, TaskError, TaskVerdict, Verdict};

@@ -48,6 +48,12 @@ pub(crate) fn of_call(
     Ok(text.or(said).map(Arc::from))
 }
 
+/// The metadata of the definition with names of the framework's own.
+pub(crate) fn with_own<const N: usize>(entry: &TaskEntry, own: [(&str, String); N]) -> Result<Arc<str>> {
+    let own = own.map(|(name, text)| (name.to_owned(), Value::from(text)));
+    merged(entry.metadata, &Map::from_iter(own)).map(Arc::from)
+}
+
 /// What the application said.
 fn said(entry: &TaskEntry, of_call: &Map<String, Value>) -> Result<Option<String>> {
     if let Some(name) = of_call.keys().find(|name| name.starts_with(RESERVED_PREFIX)) {

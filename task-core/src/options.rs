@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::trace::TraceContext;
-use crate::{Backoff, Error, ErrorKind, Result};
+use crate::{Backoff, Error, ErrorKind, Result, UniqueUntil, unique};
 
 /// The lowest and the highest priority; larger runs sooner.
 pub const PRIORITY_RANGE: std::ops::RangeInclusive<i32> = -100..=100;
@@ -115,6 +115,8 @@ pub struct TaskOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) metadata: Map<String, Value>,
+    pub(crate) unique_key: Option<String>,
+    pub(crate) unique_until: Option<UniqueUntil>,
     pub(crate) trace: Option<TraceContext>,
 }
 
@@ -187,6 +189,20 @@ impl TaskOptions {
         self
     }
 
+    /// Of the calls of this task in this queue with the same text the store keeps one at a time: until it has
+    /// ended, unless [`TaskOptions::unique_until`] says otherwise. Whoever enqueues another gets
+    /// the result of the one that is there.
+    pub fn unique_key(mut self, text: impl Into<String>) -> Self {
+        self.unique_key = Some(text.into());
+        self
+    }
+
+    /// For how long the call keeps others out that are the same; of a task that is not unique it says nothing.
+    pub fn unique_until(mut self, until: UniqueUntil) -> Self {
+        self.unique_until = Some(until);
+        self
+    }
+
     /// Something the application says about this call and the framework only carries, under
     /// a name: see [`metadata`](crate::metadata).
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -214,6 +230,8 @@ impl TaskOptions {
             timeout: newer.timeout.or(self.timeout),
             backoff: newer.backoff.or(self.backoff),
             metadata: self.metadata,
+            unique_key: newer.unique_key.or(self.unique_key),
+            unique_until: newer.unique_until.or(self.unique_until),
             trace: newer.trace.or(self.trace),
         }
     }
@@ -240,7 +258,7 @@ impl TaskOptions {
         {
             return invalid("the timeout is shorter than a millisecond".to_owned());
         }
-        Ok(())
+        self.unique_until.map_or(Ok(()), unique::check)
     }
 }
 

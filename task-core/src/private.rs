@@ -20,6 +20,7 @@ pub use crate::entry::RunFuture;
 pub use crate::payload::{decode, encode};
 pub use crate::queue_check::check_queue;
 pub use crate::registry::Registered;
+pub use crate::schedule::Calendar;
 use crate::{
     FailureKind, Task, TaskCall, TaskContext, TaskFailure, TaskId, TaskOutput as _, TaskResult, TaskVerdict,
     panic, task,

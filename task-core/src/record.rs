@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::metadata::RESERVED_PREFIX;
-use crate::{RetryPolicy, RunAfter, TaskFailure, TaskId, TaskStatus, json};
+use crate::{CancelRequest, RetryPolicy, RunAfter, TaskFailure, TaskId, TaskStatus, Unique, json};
 
 /// A task on its way into a backend: checked, with its arguments as JSON.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct NewTask {
     pub policy: RetryPolicy,
     /// What the application says about it: the text of a JSON object; `None` for nothing.
     pub metadata: Option<Arc<str>>,
+    /// What it must not share with a task that is there; `None` when it may share everything.
+    pub unique: Option<Unique>,
 }
 
 impl NewTask {
@@ -55,6 +57,7 @@ impl NewTask {
             worker_ids: Vec::new(),
             errors: Vec::new(),
             return_value: None,
+            cancel_request: None,
         }
     }
 }
@@ -113,6 +116,8 @@ pub struct TaskRecord {
     pub errors: Vec<AttemptError>,
     /// The return value as JSON, when it was successful.
     pub return_value: Option<String>,
+    /// Who wanted it to end, and why: of a task that was canceled.
+    pub cancel_request: Option<CancelRequest>,
 }
 
 impl TaskRecord {
@@ -147,6 +152,7 @@ impl TaskRecord {
             arguments: stored(&self.arguments),
             metadata: stored(self.metadata.as_deref().unwrap_or("{}")),
             return_value: self.return_value.as_deref().map(stored),
+            cancel_request: self.cancel_request.as_ref(),
         };
         // Plain data: writing it cannot fail.
         serde_json::value::to_raw_value(&document).unwrap_or_default()
@@ -173,6 +179,8 @@ struct Document<'a> {
     arguments: Box<RawValue>,
     metadata: Box<RawValue>,
     return_value: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel_request: Option<&'a CancelRequest>,
 }
 
 /// A stored text as the JSON it is, or as a JSON text if it is none.

@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub struct TaskResult<T = Value> {
     record: TaskRecord,
     alias: Arc<BackendAlias>,
+    /// The call that brought it was kept out by it.
+    existed: bool,
     output: PhantomData<fn() -> T>,
 }
 
@@ -32,8 +34,22 @@ impl<T> TaskResult<T> {
         Self {
             record,
             alias,
+            existed: false,
             output: PhantomData,
         }
+    }
+
+    /// For those who enqueue: the answer to the call with this id.
+    #[must_use]
+    pub fn of_call(mut self, id: crate::TaskId) -> Self {
+        self.existed = self.record.id != id;
+        self
+    }
+
+    /// Whether this is the task that the call found in the store instead of being enqueued, because
+    /// the task is unique.
+    pub fn existed(&self) -> bool {
+        self.existed
     }
 
     /// The identity of the task.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     BackendAlias, Backends, Error, ErrorKind, NewTask, Result, TaskEntry, TaskFailure, TaskId, TaskOptions,
-    TaskResult, metadata, payload,
+    TaskResult, Unique, metadata, payload,
 };
 
 /// A defined task: its arguments as a struct, its return type and its entry.
@@ -102,13 +102,14 @@ impl<T: Task> TaskCall<T> {
     pub async fn enqueue_on(self, backends: &Backends) -> Result<TaskResult<T::Output>> {
         let alias = backends.get(self.backend_alias())?;
         let task = self.prepare(alias)?;
+        let id = task.id;
         let record = alias
             .backend()
             .enqueue(vec![task])
             .await?
             .pop()
             .ok_or_else(|| lost_count(1, 0))?;
-        Ok(TaskResult::new(record, alias.clone()))
+        Ok(TaskResult::new(record, alias.clone()).of_call(id))
     }
 
     /// The checked task as this backend stores it. For backends that take a task in
@@ -129,14 +130,17 @@ impl<T: Task> TaskCall<T> {
         if let Some(timeout) = options.timeout {
             policy.timeout_ms = Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         }
+        let arguments = payload::encode_arguments(&self.arguments, alias.limits(), entry.name)?;
+        let queue = options.queue.as_deref().unwrap_or(entry.queue);
         let trace = options.trace.clone().or_else(crate::trace::current);
         let task = NewTask {
             id: TaskId::new(),
             name: entry.name.into(),
-            queue: options.queue.as_deref().unwrap_or(entry.queue).into(),
+            queue: queue.into(),
+            unique: unique_of(entry, options, queue, &arguments),
             priority: options.priority.unwrap_or(entry.priority),
             run_after: options.run_after,
-            arguments: payload::encode_arguments(&self.arguments, alias.limits(), entry.name)?.into(),
+            arguments: arguments.into(),
             policy,
             metadata: metadata::of_call(entry, &options.metadata, trace)
                 .map_err(|error| error.at(format!("task `{}`", entry.name)))?,
@@ -144,6 +148,21 @@ impl<T: Task> TaskCall<T> {
         alias.check_options(&task, entry)?;
         Ok(task)
     }
+}
+
+/// What this call must not share with another one.
+fn unique_of(entry: &TaskEntry, options: &TaskOptions, queue: &str, arguments: &str) -> Option<Unique> {
+    let unique = match &options.unique_key {
+        Some(key) => {
+            let until = entry.unique.map(|rule| rule.until).unwrap_or_default();
+            Unique::new(entry.name, queue, &format!("={key}"), until)
+        }
+        None => entry.unique_call(queue, arguments)?,
+    };
+    Some(Unique {
+        until: options.unique_until.unwrap_or(unique.until),
+        ..unique
+    })
 }
 
 impl<T: Task> From<T> for TaskCall<T> {
@@ -247,13 +266,15 @@ fn into_chunks(tasks: Vec<(NewTask, &Arc<BackendAlias>)>) -> Vec<(Vec<NewTask>, 
 
 async fn store_chunk<O>(chunk: Vec<NewTask>, alias: Arc<BackendAlias>) -> Result<Vec<TaskResult<O>>> {
     let expected = chunk.len();
+    let ids: Vec<TaskId> = chunk.iter().map(|task| task.id).collect();
     let records = alias.backend().enqueue(chunk).await?;
     if records.len() != expected {
         return Err(lost_count(expected, records.len()));
     }
     Ok(records
         .into_iter()
-        .map(|record| TaskResult::new(record, alias.clone()))
+        .zip(ids)
+        .map(|(record, id)| TaskResult::new(record, alias.clone()).of_call(id))
         .collect())
 }
 

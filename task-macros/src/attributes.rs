@@ -6,7 +6,9 @@ use syn::{LitStr, Path, Token};
 
 use crate::backoff::Backoff;
 use crate::mistakes::Mistakes;
+use crate::schedule::ScheduleKeys;
 use crate::settings::{self, Setting};
+use crate::unique::UniqueKeys;
 use crate::{backoff, duration, metadata, names};
 
 const KNOWN: &[&str] = &[
@@ -20,6 +22,13 @@ const KNOWN: &[&str] = &[
     "max_lost",
     "backoff",
     "timeout",
+    "every",
+    "cron",
+    "timezone",
+    "missed",
+    "unique",
+    "unique_for",
+    "unique_until",
     "metadata",
     "crate",
 ];
@@ -42,6 +51,8 @@ pub(crate) struct Attributes {
     pub(crate) max_lost: Option<i64>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) timeout_ms: Option<u64>,
+    pub(crate) schedule: ScheduleKeys,
+    pub(crate) unique: UniqueKeys,
     /// The text of a JSON object.
     pub(crate) metadata: Option<String>,
 }
@@ -69,6 +80,8 @@ impl Attributes {
             max_lost: None,
             backoff: None,
             timeout_ms: None,
+            schedule: ScheduleKeys::default(),
+            unique: UniqueKeys::default(),
             metadata: None,
         };
         for setting in settings::read(list, KNOWN, mistakes) {
@@ -108,6 +121,8 @@ impl Attributes {
                 self.backoff = Some(read.map_err(|reason| syn::Error::new_spanned(literal, reason))?);
             }
             "timeout" => self.timeout_ms = Some(timeout(&setting)?),
+            "every" | "cron" | "timezone" | "missed" => self.schedule.take(&setting)?,
+            "unique" | "unique_for" | "unique_until" => self.unique.take(&setting)?,
             "metadata" => self.metadata = metadata::object(&setting, mistakes)?,
             _ => {
                 let expected = "the path of the task crate, such as `crate = my_task_core`";
@@ -178,7 +193,7 @@ fn timeout(setting: &Setting) -> syn::Result<u64> {
 }
 
 /// `["a", "b"]`
-struct Bracketed(Punctuated<LitStr, Token![,]>);
+pub(crate) struct Bracketed(pub(crate) Punctuated<LitStr, Token![,]>);
 
 impl syn::parse::Parse for Bracketed {
     fn parse(input: syn::parse::ParseStream<'_>) -> syn::Result<Self> {

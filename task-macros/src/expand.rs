@@ -3,6 +3,7 @@
 mod arguments;
 mod calls;
 mod entry;
+mod rules;
 mod run;
 mod unique;
 
@@ -29,6 +30,8 @@ pub(crate) fn task(list: TokenStream, item: &TokenStream) -> TokenStream {
     let Some(shape) = Shape::read(&mut function.signature, asked, &mut mistakes) else {
         return fallback::untouched(&function, mistakes);
     };
+    attributes.schedule.check(&shape.parameters, &mut mistakes);
+    attributes.unique.check(&shape.parameters, &mut mistakes);
     let task = Task {
         attributes: &attributes,
         function: &function,

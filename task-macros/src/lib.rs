@@ -11,6 +11,7 @@
 
 mod attributes;
 mod backoff;
+mod cron;
 mod duration;
 mod expand;
 mod fallback;
@@ -22,10 +23,12 @@ mod names;
 mod parameters;
 mod paths;
 mod queues;
+mod schedule;
 mod settings;
 mod signature;
 mod suggest;
 mod types;
+mod unique;
 mod worker;
 
 use proc_macro::TokenStream;
@@ -62,8 +65,17 @@ use proc_macro::TokenStream;
 /// | `max_lost` | how many workers may be lost under it, 0 to 1000000; 0 makes it at-most-once | 3 |
 /// | `backoff` | how long to wait between attempts: `"exponential 1s..10m"` doubles, `"linear 10s..5m"` adds, `"fixed 30s"`; ` jitter` behind it shortens each wait by up to a quarter at random | `"exponential 1s..10m jitter"` |
 /// | `timeout` | the time one attempt may take: `"30s"`, `"1m 30s"`, `"1h30m"`; units ms, s, m, h, d; at most 3650d. A task with context has 5 s more to end by itself | no limit |
+/// | `every` | the task enqueues itself, `"5m"`: at every whole multiple of that time since 1970 in UTC; at least 1s | no schedule |
+/// | `cron` | the task enqueues itself, `"0 3 * * MON-FRI"`: minute, hour, day of the month, month, day of the week, each `*`, values, names, ranges, steps and lists of them; or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Where both days are given one of them is enough | no schedule |
+/// | `timezone` | the time zone of `cron`, `"Europe/Berlin"` | `"UTC"` |
+/// | `missed` | of the ticks for which no worker was there: `"once"` enqueues the latest, `"skip"` none that is more than a minute late, `"all"` each, but at most the latest 100 | `"once"` |
+/// | `unique` | the store keeps one at a time: `"args"` of calls with the same arguments, `"task"` of all calls, `["user"]` of calls with the same `user` | any number |
+/// | `unique_until` | until when it keeps others out: `"started"` or `"ended"` | `"ended"` |
+/// | `unique_for` | the same as a time since it was enqueued, `"10m"` | |
 /// | `metadata` | what the application says about the task, `metadata(team = "billing", cost = 3)`: names and texts, numbers, `true` or `false`; at most 16 KiB as JSON | none |
 /// | `crate` | path of `task_core` where the dependency is renamed | `::task_core` |
+///
+/// A task with `every` or `cron` runs without arguments: those it has must have a default.
 ///
 /// # Functions
 ///

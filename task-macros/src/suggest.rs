@@ -14,13 +14,33 @@ pub(crate) fn did_you_mean(wrong: &str, known: &[&str]) -> String {
     nearest(wrong, known).map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
 }
 
+/// The nearest name of a time zone, where the city alone or other letters will do.
+pub(crate) fn zone<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+    let wrong = wrong.trim().to_lowercase().replace(' ', "_");
+    if wrong.is_empty() {
+        return None;
+    }
+    let lower: Vec<String> = known.iter().map(|zone| zone.to_lowercase()).collect();
+    let city = |zone: &str| zone.rsplit('/').next().is_some_and(|city| city == wrong);
+    let found = lower.iter().position(|zone| city(zone)).or_else(|| {
+        let limit = (wrong.chars().count() / 3).max(1);
+        let near = lower
+            .iter()
+            .enumerate()
+            .map(|(index, zone)| (distance(&wrong, zone), index));
+        let nearest = near.filter(|(distance, _)| *distance <= limit).min();
+        nearest.map(|(_, index)| index)
+    })?;
+    known.get(found).copied()
+}
+
 /// The nearest known word: at most a third of the letters differ, or one contains the other.
 fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
     let limit = (wrong.chars().count() / 3).max(1);
     known
         .iter()
-        .map(|word| (distance(&wrong, word), *word))
+        .map(|word| (distance(&wrong, &word.to_lowercase()), *word))
         .filter(|(distance, word)| *distance <= limit || contains(word, &wrong))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -69,6 +89,16 @@ mod tests {
         assert_eq!(nearest("Qeue", &known), Some("queue"));
         assert_eq!(nearest("context", &known), Some("takes_context"));
         assert_eq!(nearest("colour", &known), None);
+    }
+
+    #[test]
+    fn a_zone_is_found_by_its_city_and_in_other_letters() {
+        let known = ["Europe/Berlin", "America/New_York", "Etc/UTC", "UTC"];
+        assert_eq!(zone("berlin", &known), Some("Europe/Berlin"));
+        assert_eq!(zone("Europe/Berln", &known), Some("Europe/Berlin"));
+        assert_eq!(zone("america/new york", &known), Some("America/New_York"));
+        assert_eq!(zone("Middle-earth", &known), None);
+        assert_eq!(zone("", &known), None);
     }
 
     #[test]

@@ -27,12 +27,14 @@ struct Started {
     waiting: usize,
     /// When the batch came.
     since: Instant,
+    /// The cell of the plan it was claimed for.
+    cell: usize,
 }
 
 impl Backlog {
-    /// Adds a claimed batch that came at `now`; the store counts its first `starting` as
-    /// started.
-    pub(crate) fn add(&mut self, tasks: Vec<Claimed>, starting: usize, now: Instant) {
+    /// Adds a batch that was claimed for a cell of the plan and came at `now`; the store counts its
+    /// first `starting` as started.
+    pub(crate) fn add(&mut self, tasks: Vec<Claimed>, starting: usize, cell: usize, now: Instant) {
         if let Some(first) = tasks.first() {
             // As the store counts: where something ran before, nothing counts as started yet.
             let has_rerun = tasks.iter().any(|task| task.record.attempts > 0);
@@ -43,6 +45,7 @@ impl Backlog {
                 known,
                 waiting: tasks.len(),
                 since: now,
+                cell,
             };
             self.batches.insert(first.lease.batch(), batch);
         }
@@ -64,10 +67,17 @@ impl Backlog {
         })
     }
 
-    /// Takes the next task to start, with the moment at which its batch came. `None` when
+    /// Adds up how many tasks of each cell wait.
+    pub(crate) fn count(&self, cells: &mut [usize]) {
+        for batch in self.batches.values() {
+            cells[batch.cell] += batch.waiting;
+        }
+    }
+
+    /// Takes the next task to start, with its cell and the moment at which its batch came. `None` when
     /// there is none, or when the next [is held back](Self::is_held_back): from here on
     /// [`Backlog::untold`] names it.
-    pub(crate) fn next(&mut self) -> Option<(Claimed, Instant)> {
+    pub(crate) fn next(&mut self) -> Option<(Claimed, usize, Instant)> {
         let front = self.waiting.front()?;
         let position = front.lease.position();
         let batch = self.batches.get_mut(&front.lease.batch())?;
@@ -76,8 +86,8 @@ impl Backlog {
             return None;
         }
         batch.waiting -= 1;
-        let since = batch.since;
-        self.waiting.pop_front().map(|task| (task, since))
+        let (cell, since) = (batch.cell, batch.since);
+        self.waiting.pop_front().map(|task| (task, cell, since))
     }
 
     /// By batch, how far it was started where the store does not know yet. Batches that
@@ -103,10 +113,12 @@ impl Backlog {
 
     /// Takes these tasks out.
     pub(crate) fn remove(&mut self, ids: &[TaskId]) -> Vec<Claimed> {
-        let (removed, waiting): (Vec<Claimed>, Vec<Claimed>) = self
-            .waiting
-            .drain(..)
-            .partition(|task| ids.contains(&task.lease.id()));
+        self.take(|task| ids.contains(&task.lease.id()))
+    }
+
+    /// Takes out what this is true of.
+    pub(crate) fn take(&mut self, is_taken: impl Fn(&Claimed) -> bool) -> Vec<Claimed> {
+        let (removed, waiting): (Vec<Claimed>, Vec<Claimed>) = self.waiting.drain(..).partition(is_taken);
         self.waiting = waiting.into();
         for task in &removed {
             if let Some(batch) = self.batches.get_mut(&task.lease.batch()) {
@@ -157,7 +169,7 @@ mod tests {
     #[test]
     fn the_store_learns_how_far_a_batch_was_started() {
         let mut backlog = Backlog::default();
-        backlog.add(batch(7, 3, 3), 1, Instant::now());
+        backlog.add(batch(7, 3, 3), 1, 0, Instant::now());
         assert!(backlog.next().is_some());
         assert_eq!(
             backlog.untold(),
@@ -182,7 +194,7 @@ mod tests {
     #[test]
     fn a_task_that_must_not_run_twice_waits_until_the_store_knows() {
         let mut backlog = Backlog::default();
-        backlog.add(batch(7, 2, 0), 1, Instant::now());
+        backlog.add(batch(7, 2, 0), 1, 0, Instant::now());
         assert!(backlog.next().is_some(), "the first was announced with the claim");
         assert!(backlog.next().is_none() && backlog.is_held_back());
         assert_eq!(backlog.untold(), [(7, 2)]);
@@ -203,7 +215,7 @@ mod tests {
             ended_at: again.enqueued_at,
             failure: TaskFailure::new(FailureKind::WorkerLost, "gone"),
         });
-        backlog.add(tasks, 2, Instant::now());
+        backlog.add(tasks, 2, 0, Instant::now());
         assert!(backlog.next().is_some(), "the first never ran");
         assert!(backlog.next().is_none() && backlog.is_held_back());
         backlog.told(&[(7, 2)]);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, GivenBack, Progress, Result, TaskId, TaskQueue,
-    TaskRecord, Wake, WorkerInfo, WorkerKey,
+    BackendAlias, Claim, ClaimRequest, Error, ErrorKind, GivenBack, Paused, Progress, Renewal, Result,
+    TaskId, TaskQueue, TaskRecord, Wake, WorkerInfo, WorkerKey,
 };
 
 /// The longest pause before something is sent again.
@@ -118,6 +118,17 @@ impl Runner {
             };
             Report::Joined { answer, asked }
         })
+    }
+
+    /// What is paused when a worker begins. A store that does not say tells it with the heartbeat.
+    pub(crate) async fn paused(&self, worker: WorkerKey, lease: Duration) -> Paused {
+        let Ok(queue) = self.queue() else {
+            return Paused::default();
+        };
+        match queue.renew(worker, lease).await {
+            Ok(Renewal::Renewed { paused, .. }) => paused,
+            Ok(Renewal::Lost) | Err(_) => Paused::default(),
+        }
     }
 
     /// Gives tasks back, after this pause.

@@ -3,14 +3,13 @@
 
 mod answers;
 
-use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_core::{
-    BackendAlias, CancelReason, ClaimRequest, FailureKind, GivenBack, Progress, Registry, TaskFailure, Wake,
-    WorkerInfo, WorkerKey,
+    BackendAlias, CancelReason, ClaimRequest, FailureKind, GivenBack, Paused, Progress, Registry,
+    TaskFailure, Wake, WorkerInfo, WorkerKey,
 };
 use tokio::time::MissedTickBehavior;
 
@@ -20,6 +19,7 @@ use crate::heartbeat::Pulse;
 use crate::helpers::Helpers;
 use crate::meter::{Meter, WorkerState};
 use crate::pace::Pace;
+use crate::plan::{Choice, Plan};
 use crate::settled::{Settled, settle};
 use crate::shutdown::{Phase, Shutdown};
 use crate::slots::Slots;
@@ -38,7 +38,7 @@ const MAKING_WAY_PATIENCE: Duration = Duration::from_secs(2);
 /// A worker at work.
 pub(crate) struct Fetcher {
     alias: Arc<BackendAlias>,
-    names: Arc<HashSet<String>>,
+    plan: Plan,
     options: WorkerOptions,
     info: WorkerInfo,
     runner: Runner,
@@ -59,11 +59,10 @@ pub(crate) struct Fetcher {
 
     pace: Pace,
     wake: Wake,
-    /// Whether a claim may bring something.
-    may_claim: bool,
-    next_due: Option<Duration>,
-    /// A claim is under way: what it brings must not be dropped.
-    is_claiming: bool,
+    /// A claim is under way, for this: what it brings must not be dropped.
+    claiming: Option<Choice>,
+    /// The store is asked to say when there is something.
+    is_waiting: bool,
 
     /// How many tasks had started at the last look, if tasks waited in memory then.
     seen_waiting: Option<u64>,
@@ -86,10 +85,10 @@ impl Fetcher {
         key: WorkerKey,
         meter: Arc<Meter>,
     ) -> Self {
-        let slots = Slots::new(options.concurrency);
+        let plan = Plan::new(&options, &registry);
+        let slots = Slots::new(options.concurrency, plan.cells());
         slots.open();
         let _ = meter.slots.set(slots.clone());
-        let names = Arc::new(registry.names());
         let executor = Executor {
             registry: Arc::new(registry),
             worker_id: info.id.as_str().into(),
@@ -98,7 +97,7 @@ impl Fetcher {
         };
         let helpers = Helpers::start(&alias, key, &options, &executor, &meter);
         Self {
-            names,
+            plan,
             runner: Runner::new(alias.clone()),
             slots,
             helpers,
@@ -111,9 +110,8 @@ impl Fetcher {
             failures: 0,
             pace: Pace::new(options.prefetch, Instant::now()),
             wake: Wake::default(),
-            may_claim: true,
-            next_due: None,
-            is_claiming: false,
+            claiming: None,
+            is_waiting: false,
             seen_waiting: None,
             is_quiet: false,
             is_stopping: false,
@@ -129,6 +127,8 @@ impl Fetcher {
     /// scheduled task is due.
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> (Summary, Option<Duration>) {
         let mut phases = shutdown.watch();
+        let paused = self.runner.paused(self.key, self.options.lease).await;
+        self.plan.set_paused(&paused);
         let slots = self.slots.clone();
         // Two things may be under way with the store: what ended, and what comes next. A
         // store that writes through one connection puts them into one transaction.
@@ -170,10 +170,15 @@ impl Fetcher {
             if telling.is_none() {
                 telling = self.tell();
             }
+            if self.is_waiting && self.choose().is_some() {
+                // What there was to claim was over its limit, and no longer is.
+                self.is_waiting = false;
+                asking = None;
+            }
             if asking.is_none() {
                 asking = self.ask();
             }
-            if telling.is_none() && !self.is_claiming && self.slots.is_empty() {
+            if telling.is_none() && self.claiming.is_none() && self.slots.is_empty() {
                 if self.is_stopping {
                     break;
                 }
@@ -205,7 +210,7 @@ impl Fetcher {
         }
         self.summary.started = self.slots.load().started;
         self.meter.enter(WorkerState::Ended);
-        (self.summary, self.next_due)
+        (self.summary, self.plan.next_due())
     }
 
     /// What to tell the store next.
@@ -244,12 +249,23 @@ impl Fetcher {
         if self.is_quiet {
             return None;
         }
-        if !self.may_claim {
-            let timeout = self.next_due.unwrap_or(Duration::MAX).min(self.options.interval);
+        if !self.may_claim() {
+            let timeout = self.plan.next_due().unwrap_or(Duration::MAX);
+            let timeout = timeout.min(self.options.interval);
+            self.is_waiting = true;
             return Some(self.runner.clone().wait(self.wake, timeout));
         }
-        let request = self.wish()?;
-        self.is_claiming = true;
+        let (choice, starting) = self.choose()?;
+        self.plan.asked(choice.cell);
+        self.claiming = Some(choice);
+        let (queues, names) = self.plan.taking(choice.cell);
+        let request = ClaimRequest {
+            worker: self.key,
+            queues,
+            names,
+            limit: choice.limit,
+            starting,
+        };
         Some(self.runner.clone().claim(request, pause))
     }
 
@@ -279,8 +295,13 @@ impl Fetcher {
         }
     }
 
-    /// What to claim now, if anything.
-    fn wish(&self) -> Option<ClaimRequest> {
+    /// Whether a claim may bring something that may start.
+    fn may_claim(&self) -> bool {
+        self.plan.may_claim(&self.slots.held())
+    }
+
+    /// What to claim now, if anything, and how much of it starts at once.
+    fn choose(&self) -> Option<(Choice, usize)> {
         let load = self.slots.load();
         let target = load.free + self.pace.prefetch();
         // A small claim costs as much as a large one: ask again when a quarter is used up.
@@ -293,13 +314,8 @@ impl Fetcher {
             .max_tasks
             .map_or(u64::MAX, |most| most.saturating_sub(begun));
         let limit = (target - load.waiting).min(usize::try_from(allowed).unwrap_or(usize::MAX));
-        (limit > 0).then(|| ClaimRequest {
-            worker: self.key,
-            queues: self.options.queues.clone(),
-            names: self.names.clone(),
-            limit,
-            starting: load.free.saturating_sub(load.waiting),
-        })
+        let choice = self.plan.choose(limit, &self.slots.held(), Instant::now())?;
+        Some((choice, load.free.saturating_sub(load.waiting)))
     }
 
     fn feel(&mut self, pulse: Pulse) {
@@ -309,6 +325,7 @@ impl Fetcher {
                     self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
                 }
             }
+            Pulse::Paused(paused) => self.pause(&paused),
             Pulse::Doubtful => self.slots.hold(),
             Pulse::Sure => self.slots.go_on(),
             Pulse::Lost => {
@@ -316,6 +333,18 @@ impl Fetcher {
                 self.lose();
             }
         }
+    }
+
+    /// Takes nothing of what is paused, and gives back what was fetched ahead of it.
+    fn pause(&mut self, paused: &Paused) {
+        if self.plan.is_without(paused) {
+            return;
+        }
+        tracing::info!(queues = ?paused.queues, tasks = ?paused.tasks, "what is paused has changed");
+        for task in self.slots.take_paused(paused) {
+            self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
+        }
+        self.plan.set_paused(paused);
     }
 
     /// The lease is gone: everything claimed belongs to others. Tasks are told, and
@@ -365,7 +394,7 @@ impl Fetcher {
                 self.give_back(task.lease, task.record.attempts + 1, task.last_attempt, None);
             }
             // Nobody else may want them: then they come back when there is room.
-            self.may_claim = true;
+            self.plan.wake();
         }
         self.seen_waiting = (load.waiting > 0).then_some(load.started);
     }
@@ -413,7 +442,7 @@ impl Fetcher {
 
     /// Whether the options say that this was all.
     fn has_done_its_share(&self) -> bool {
-        let drained = self.options.batch && (self.is_quiet || !self.may_claim) && !self.is_lost;
+        let drained = self.options.batch && (self.is_quiet || !self.may_claim()) && !self.is_lost;
         drained
             || self
                 .options

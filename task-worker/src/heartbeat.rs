@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use task_core::{BackendAlias, Renewal, TaskId, WorkerKey};
+use task_core::{BackendAlias, Paused, Renewal, TaskId, WorkerKey};
 use tokio::sync::mpsc;
 
 use crate::meter::Meter;
 use crate::rescuer::look_after_others;
+use crate::store_time::StoreTime;
 use crate::trust::Trust;
 
 /// The shortest time between two renewals: a busy store changes all the time.
@@ -19,6 +20,8 @@ const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 pub(crate) enum Pulse {
     /// Somebody wants these tasks to end; not all of them need be this worker's.
     Canceled(Vec<TaskId>),
+    /// This is paused now, and nothing else.
+    Paused(Paused),
     /// The lease was lost: the worker's tasks belong to others now.
     Lost,
     /// The lease could not be renewed for as long as it runs: others may have the worker's tasks.
@@ -38,6 +41,7 @@ pub(crate) async fn beat(
     worker: WorkerKey,
     lease: Duration,
     meter: Arc<Meter>,
+    time: Arc<StoreTime>,
     pulses: mpsc::Sender<Pulse>,
 ) {
     let Some(queue) = alias.backend().queue() else {
@@ -46,15 +50,27 @@ pub(crate) async fn beat(
     let every = lease / 3;
     let pause = AT_MOST_EVERY.min(every);
     let mut next_rescue = Instant::now();
+    let mut known: Option<Paused> = None;
     let mut trust = Trust::new(next_rescue + lease, pulses.clone());
     loop {
         let began = Instant::now();
         match meter.heard(trust.wait_for(queue.renew(worker, lease)).await) {
-            Ok(Renewal::Renewed { canceled }) => {
+            Ok(Renewal::Renewed {
+                canceled,
+                paused,
+                now,
+            }) => {
+                time.heard(now);
                 meter.renewed(began, lease);
                 trust.renewed(began + lease).await;
                 if !canceled.is_empty() && pulses.send(Pulse::Canceled(canceled)).await.is_err() {
                     return;
+                }
+                if known.as_ref() != Some(&paused) {
+                    known = Some(paused.clone());
+                    if pulses.send(Pulse::Paused(paused)).await.is_err() {
+                        return;
+                    }
                 }
             }
             Ok(Renewal::Lost) => {

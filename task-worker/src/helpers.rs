@@ -1,4 +1,4 @@
-//! What goes on beside the fetcher: the executors, the heartbeat, the rescuer.
+//! What goes on beside the fetcher: the executors, the heartbeat, the scheduler, the pruner.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use crate::executor::Executor;
 use crate::heartbeat::{Pulse, beat};
 use crate::meter::Meter;
 use crate::pruner::prune;
+use crate::scheduler::Scheduler;
+use crate::store_time::StoreTime;
 use crate::worker::WorkerOptions;
 
 /// How many pulses may wait for the fetcher.
@@ -21,6 +23,8 @@ pub(crate) struct Helpers {
     pulses: mpsc::Receiver<Pulse>,
     heartbeat: AbortHandle,
     pruner: Option<AbortHandle>,
+    scheduler: Option<AbortHandle>,
+    time: Arc<StoreTime>,
     executors: Vec<AbortHandle>,
 }
 
@@ -34,12 +38,24 @@ impl Helpers {
         meter: &Arc<Meter>,
     ) -> Self {
         let (pulse_sender, pulses) = mpsc::channel(PULSES);
-        let heartbeat = beat(alias.clone(), key, options.lease, meter.clone(), pulse_sender);
+        let time = Arc::new(StoreTime::new());
+        let heartbeat = beat(
+            alias.clone(),
+            key,
+            options.lease,
+            meter.clone(),
+            time.clone(),
+            pulse_sender,
+        );
         let executors =
             (0..options.concurrency).map(|slot| tokio::spawn(executor.clone().run(slot)).abort_handle());
         let pruner = options.keep.map(|keep| tokio::spawn(prune(alias.clone(), keep)));
+        let scheduler = Scheduler::new(alias, &executor.registry, options, &time);
+        let scheduler = scheduler.map(|scheduler| tokio::spawn(scheduler.run()).abort_handle());
         Self {
             pulses,
+            scheduler,
+            time,
             heartbeat: tokio::spawn(heartbeat).abort_handle(),
             pruner: pruner.map(|pruner| pruner.abort_handle()),
             executors: executors.collect(),
@@ -59,7 +75,14 @@ impl Helpers {
         // about that one.
         let (sender, pulses) = mpsc::channel(PULSES);
         self.pulses = pulses;
-        let heartbeat = beat(alias.clone(), key, lease, meter.clone(), sender);
+        let heartbeat = beat(
+            alias.clone(),
+            key,
+            lease,
+            meter.clone(),
+            self.time.clone(),
+            sender,
+        );
         self.heartbeat = tokio::spawn(heartbeat).abort_handle();
     }
 
@@ -77,6 +100,7 @@ impl Helpers {
 impl Drop for Helpers {
     fn drop(&mut self) {
         self.heartbeat.abort();
+        self.scheduler.iter().for_each(AbortHandle::abort);
         self.pruner.iter().for_each(AbortHandle::abort);
         self.end_executors();
     }

@@ -28,7 +28,7 @@
 //!
 //! Its parts, each in the file of its name: the `fetcher` is the one loop that decides,
 //! the `executor` runs one task, the `heartbeat` keeps the lease, the `rescuer` looks
-//! after others, `shutdown` ends it all, `status` shows it to others while it works.
+//! after others, the `scheduler` enqueues what has a schedule, `shutdown` ends it all, `status` shows it to others while it works.
 
 mod backlog;
 mod drain;
@@ -38,23 +38,29 @@ mod fetcher;
 mod heartbeat;
 mod helpers;
 mod histogram;
+mod limits;
 mod meter;
 mod pace;
+mod plan;
 mod pruner;
 mod rescuer;
+mod scheduler;
 mod settled;
 mod shutdown;
 mod slots;
 mod start;
 mod status;
+mod store_time;
+mod taking;
 mod trust;
 mod worker;
 
 pub use drain::{Drain, Drained, drain};
 pub use histogram::Histogram;
+pub use limits::{ConcurrencyLimits, QueueOrder};
 pub use meter::WorkerState;
 pub use shutdown::Shutdown;
 pub use start::until_reached;
 pub use status::{LIVE_WITHIN, TaskTotals, WorkerSnapshot, WorkerStatus};
 pub use task_core::__private::worker;
-pub use worker::{Summary, Worker, WorkerOptions};
+pub use worker::{Summary, Worker, WorkerOptions, host_name};

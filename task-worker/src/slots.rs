@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use task_core::{
-    CancelReason, CancelToken, Claimed, Lease, RetryPolicy, TaskFailure, TaskId, TaskRecord, Timestamp,
+    CancelReason, CancelToken, Claimed, Lease, Paused, RetryPolicy, TaskFailure, TaskId, TaskRecord,
+    Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -70,6 +71,11 @@ struct Shared {
 struct State {
     backlog: Backlog,
     running: Vec<Option<Running>>,
+    /// The cell of the plan that a slot's task is of, until the slot takes the next one: also while
+    /// a thread goes on that nothing can end.
+    cells: Vec<Option<usize>>,
+    /// How many slots have a task of each cell.
+    held: Vec<usize>,
     /// Slots whose executor waits for work.
     idle: Vec<usize>,
     ended: Vec<Ended>,
@@ -102,13 +108,15 @@ pub(crate) struct Load {
 }
 
 impl Slots {
-    /// Empty slots, closed.
-    pub(crate) fn new(slots: usize) -> Self {
+    /// So many empty slots, closed, for tasks of so many cells.
+    pub(crate) fn new(slots: usize, cells: usize) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 backlog: Backlog::default(),
                 running: (0..slots).map(|_| None).collect(),
+                cells: vec![None; slots],
+                held: vec![0; cells],
                 idle: Vec::new(),
                 ended: Vec::new(),
                 is_open: false,
@@ -137,6 +145,7 @@ impl Slots {
         let mut state = self.state();
         let has_ended = ended.is_some();
         state.ended.extend(ended);
+        state.release(slot);
         let start = state.take(slot);
         if start.is_none() {
             state.idle.push(slot);
@@ -223,6 +232,14 @@ impl Slots {
         }
     }
 
+    /// How many tasks of each cell are here: that wait, run, or left a thread behind.
+    pub(crate) fn held(&self) -> Vec<usize> {
+        let state = self.state();
+        let mut held = state.held.clone();
+        state.backlog.count(&mut held);
+        held
+    }
+
     /// Whether nothing runs (also not for a lease that was lost), waits, or was not taken.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.state();
@@ -231,11 +248,11 @@ impl Slots {
             && (state.is_abandoned || state.idle.len() == state.running.len())
     }
 
-    /// Adds a claimed batch, of which the store counts the first `starting` as started.
-    pub(crate) fn add(&self, tasks: Vec<Claimed>, starting: usize) {
+    /// Adds a batch claimed for a cell, of which the store counts the first `starting` as started.
+    pub(crate) fn add(&self, tasks: Vec<Claimed>, starting: usize, cell: usize) {
         let mut state = self.state();
         let count = tasks.len();
-        state.backlog.add(tasks, starting, Instant::now());
+        state.backlog.add(tasks, starting, cell, Instant::now());
         self.wake(&mut state, count.min(self.0.at_once));
     }
 
@@ -282,6 +299,14 @@ impl Slots {
         if state.backlog.len() > 0 {
             self.wake(&mut state, self.0.at_once);
         }
+    }
+
+    /// Takes out what waits and is paused.
+    pub(crate) fn take_paused(&self, paused: &Paused) -> Vec<Claimed> {
+        let mut state = self.state();
+        state
+            .backlog
+            .take(|task| paused.includes(&task.record.queue, &task.record.name))
     }
 
     /// Takes out what waits; what comes later may start.
@@ -338,7 +363,7 @@ impl State {
         if !self.is_open || self.is_held || self.ended.len() >= MOST_UNWRITTEN {
             return None;
         }
-        let (claimed, since) = self.backlog.next()?;
+        let (claimed, cell, since) = self.backlog.next()?;
         let Claimed {
             lease,
             record,
@@ -347,6 +372,8 @@ impl State {
         } = claimed;
         let (started_at, cancellation) = (later(claimed_at, since.elapsed()), CancelToken::new());
         self.started += 1;
+        self.held[cell] += 1;
+        self.cells[slot] = Some(cell);
         self.running[slot] = Some(Running {
             lease,
             attempt: record.attempts + 1,
@@ -361,6 +388,13 @@ impl State {
             started_at,
             cancellation,
         })
+    }
+
+    /// The task of this slot is over, with all its threads.
+    fn release(&mut self, slot: usize) {
+        if let Some(cell) = self.cells[slot].take() {
+            self.held[cell] -= 1;
+        }
     }
 
     fn must_tell(&self) -> bool {

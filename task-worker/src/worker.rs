@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::errand::Runner;
 use crate::fetcher::Fetcher;
+use crate::limits::{self, ConcurrencyLimits, QueueOrder};
 use crate::shutdown::Shutdown;
 use crate::start::until_reached;
 use crate::status::WorkerStatus;
@@ -21,8 +22,12 @@ pub struct WorkerOptions {
     pub id: String,
     /// The queues it takes from. Default: all.
     pub queues: QueueSelection,
+    /// In which order it looks at its queues. Default: by the tasks' priorities, over all queues.
+    pub queue_order: QueueOrder,
     /// How many tasks run at a time. Default 100.
     pub concurrency: usize,
+    /// How many of them are of one queue or one task. Default: no limits beside the concurrency.
+    pub limits: ConcurrencyLimits,
     /// The most tasks kept in memory beside the running ones. How many there really are
     /// follows from how quickly tasks end. Default 5000.
     pub prefetch: usize,
@@ -52,7 +57,9 @@ impl Default for WorkerOptions {
         Self {
             id: fresh_id(),
             queues: QueueSelection::default(),
+            queue_order: QueueOrder::Priority,
             concurrency: 100,
+            limits: ConcurrencyLimits::default(),
             prefetch: 5000,
             lease: Duration::from_secs(30),
             interval: Duration::from_secs(1),
@@ -85,7 +92,8 @@ fn fresh_id() -> String {
     format!("{host}-{}-{}", std::process::id(), &random[26..])
 }
 
-fn host_name() -> String {
+/// The name of this machine, as workers tell it; `host` where it has none.
+pub fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"))
         .map(|name| name.trim().to_owned())
@@ -149,7 +157,8 @@ impl Worker {
     /// - [`ErrorKind::Registry`]: it knows no task at all, or one goes to a queue of this
     ///   backend that the settings do not list.
     /// - [`ErrorKind::Unsupported`]: no worker can work on this backend.
-    /// - [`ErrorKind::Settings`]: an option out of range.
+    /// - [`ErrorKind::Settings`]: an option out of range, a limit or a place in the order for a queue or a
+    ///   task that the worker does not take.
     pub fn new(alias: Arc<BackendAlias>, registry: Registry, options: WorkerOptions) -> Result<Self> {
         if registry.is_empty() {
             return Err(
@@ -180,6 +189,7 @@ impl Worker {
             })?;
         }
         check_options(&options)?;
+        limits::check(&options, &registry)?;
         Ok(Self {
             alias,
             registry,

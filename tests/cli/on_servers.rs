@@ -79,7 +79,7 @@ async fn eight_processes_migrate_an_empty_place_at_once() {
     let mut steps_taken = 0;
     for said in migrating.join_all().await {
         let said = said.exits_with(0);
-        let has_migrated = said.line().contains("migrated from schema version 0 to ");
+        let has_migrated = said.line().contains("migrated from schema version ");
         assert!(
             has_migrated || said.line().ends_with("nothing to migrate"),
             "{said:#?}"

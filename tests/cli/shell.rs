@@ -27,7 +27,7 @@ async fn flags(site: &Site, command: &str) -> Vec<String> {
     // `--verbose...` may be repeated.
     words
         .filter(|word| word.starts_with("--"))
-        .map(|word| word.trim_end_matches('.').to_owned())
+        .map(|word| word.trim_end_matches(['.', ':', ';']).to_owned())
         .collect()
 }
 

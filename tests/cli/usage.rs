@@ -33,6 +33,7 @@ async fn help_and_version_are_0_on_standard_output() {
         "check",
         "counts",
         "workers",
+        "schedules",
         "completions",
         "man",
     ] {

@@ -132,6 +132,7 @@ impl Run {
             arguments: step.arguments.to_string().into(),
             policy: T::ENTRY.policy(),
             metadata: None,
+            unique: None,
         };
         let records = self.alias().backend().enqueue(vec![task]).await?;
         Ok(TaskResult::new(records[0].clone(), self.alias()))

@@ -71,6 +71,7 @@ fn task(priority: i32) -> NewTask {
         arguments: json!({ "text": "x" }).to_string().into(),
         policy: RetryPolicy::DEFAULT,
         metadata: None,
+        unique: None,
     }
 }
 

@@ -57,6 +57,7 @@ fn in_queue(number: usize) -> NewTask {
         arguments: r#"{"text":"x"}"#.into(),
         policy: task_core::RetryPolicy::DEFAULT,
         metadata: None,
+        unique: None,
     }
 }
 

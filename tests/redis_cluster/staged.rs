@@ -17,6 +17,7 @@ fn in_queue(queue: &str) -> NewTask {
         arguments: "{}".into(),
         policy: RetryPolicy::DEFAULT,
         metadata: None,
+        unique: None,
     }
 }
 

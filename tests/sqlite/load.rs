@@ -31,7 +31,13 @@ impl Ended {
 async fn produce(store: Arc<SqliteBackend>, count: usize, ended: Arc<Ended>) {
     for number in 0..count {
         let id = task(&*store).await.id;
-        if number % 10 == 0 && store.cancel(id).await.expect("it is there") == Cancellation::Canceled {
+        if number % 10 == 0
+            && store
+                .cancel(id, &task_core::CancelRequest::default())
+                .await
+                .expect("it is there")
+                == Cancellation::Canceled
+        {
             ended.add(1);
         }
     }

@@ -43,8 +43,15 @@ async fn a_newer_schema_is_refused_and_the_file_stays_as_it_is() {
     assert!(text.contains("99"), "{text}");
 }
 
-/// The file as the version before the present one left it.
-const UNDO_THE_ORDER: [&str; 2] = ["DROP INDEX ready_order", "PRAGMA user_version = 2"];
+/// The file as an earlier version left it.
+const AS_VERSION_2: [&str; 6] = [
+    "DROP TABLE unique_key",
+    "DROP TABLE paused",
+    "DROP TABLE schedule",
+    "DROP TABLE canceled",
+    "DROP INDEX ready_order",
+    "PRAGMA user_version = 2",
+];
 
 #[tokio::test]
 async fn an_older_file_is_brought_up_to_date_with_the_tasks_that_wait_in_it() {
@@ -52,11 +59,14 @@ async fn an_older_file_is_brought_up_to_date_with_the_tasks_that_wait_in_it() {
     let backend = opened(&path).await;
     let waiting = task(&backend).await;
     backend.close().await;
-    made(&path, &UNDO_THE_ORDER).await;
+    made(&path, &AS_VERSION_2).await;
     let pending = SqliteBackend::pending_migrations(&SqliteOptions::new(&path)).await;
     let (from, pending) = pending.expect("a file of ours");
     assert_eq!(from, 2);
-    assert_eq!(pending.iter().map(|step| step.version).collect::<Vec<_>>(), [3]);
+    assert_eq!(
+        pending.iter().map(|step| step.version).collect::<Vec<_>>(),
+        [3, 4]
+    );
     let backend: Arc<dyn TaskBackend> = Arc::new(opened(&path).await);
     let worker = PlayedWorker::join(&backend, "w", PATIENCE).await;
     assert_eq!(worker.claim_one().await.record.id, waiting.id);

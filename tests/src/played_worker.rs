@@ -173,7 +173,7 @@ impl PlayedWorker {
     /// The tasks that the worker is asked to stop.
     pub async fn asked_to_stop(&self) -> Vec<TaskId> {
         match self.renew().await {
-            Renewal::Renewed { canceled } => canceled,
+            Renewal::Renewed { canceled, .. } => canceled,
             Renewal::Lost => panic!("the worker lives"),
         }
     }

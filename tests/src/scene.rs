@@ -39,6 +39,7 @@ pub(crate) fn new_task() -> NewTask {
         arguments: r#"{"text":"hello"}"#.into(),
         policy: RetryPolicy::DEFAULT,
         metadata: None,
+        unique: None,
     }
 }
 

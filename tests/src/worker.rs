@@ -7,10 +7,13 @@ pub mod finish;
 pub mod give_back;
 pub mod lease;
 pub mod order;
+pub mod pause;
 pub mod payloads;
 pub mod rescue;
 pub mod results;
 pub mod retry;
+pub mod schedules;
+pub mod unique;
 pub mod wake;
 
 /// Every case of this face, by family.
@@ -90,6 +93,29 @@ macro_rules! __worker {
             a_name_is_free_again_after_leaving_or_the_end_of_the_lease,
             a_name_has_1_to_64_bytes,
         );
+        $crate::__family!($fixture, worker::unique:
+            a_task_whose_key_is_held_is_not_stored_and_the_one_that_holds_it_comes_back,
+            of_two_in_one_call_the_second_finds_the_first_and_the_rest_is_stored,
+            until_it_has_ended_it_keeps_others_out,
+            until_it_has_started_it_keeps_others_out,
+            for_a_time_it_keeps_others_out_whatever_becomes_of_it,
+            of_many_callers_at_a_time_one_task_is_stored,
+            a_task_that_was_pruned_keeps_nobody_out,
+            a_task_that_lost_its_worker_keeps_others_out,
+            calls_of_one_key_are_one_task,
+            a_thousand_keys_are_held_at_a_time,
+        );
+        $crate::__family!($fixture, worker::pause:
+            workers_hear_of_it_with_the_next_renewal_of_their_lease,
+            doing_it_twice_changes_nothing,
+            tasks_may_be_enqueued_while_their_queue_is_paused,
+            pausing_is_a_change,
+        );
+        $crate::__family!($fixture, worker::schedules:
+            a_schedule_that_was_not_known_begins_now,
+            the_last_tick_never_goes_back,
+            a_renewal_tells_the_stores_time,
+        );
         $crate::__family!($fixture, worker::give_back:
             one_that_was_not_started_returns_as_it_was,
             one_that_snoozes_returns_as_it_was_due_after_that_time,
@@ -130,6 +156,7 @@ macro_rules! __worker {
             a_worker_is_asked_about_its_own_tasks_only,
             a_request_to_cancel_stands_until_the_task_has_ended,
             a_finished_one_stays_as_it_is_however_it_ended,
+            who_asked_first_and_why_is_in_the_record,
         );
         $crate::__family!($fixture, worker::payloads:
             numbers_come_back_exactly,

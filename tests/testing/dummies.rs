@@ -176,6 +176,7 @@ async fn calls_under_an_old_name_are_calls_of_the_task() {
         arguments: arguments.into(),
         policy: RetryPolicy::DEFAULT,
         metadata: None,
+        unique: None,
     };
     let old = task("conformance::formerly", r#"{"text":"x"}"#);
     dummy.enqueue(vec![old]).await.expect("accepted");

@@ -8,8 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use task_backends::{SqliteBackend, SqliteOptions};
 use task_core::{
-    Cancellation, Capabilities, Claim, ClaimRequest, GivenBack, Limits, NewTask, Progress, Renewal, Rescued,
-    Result, TaskAdmin, TaskBackend, TaskId, TaskQueue, TaskRecord, TaskStatus, Wake, WorkerInfo, WorkerKey,
+    CancelRequest, Cancellation, Capabilities, Claim, ClaimRequest, GivenBack, Limits, NewTask, Progress,
+    Renewal, Rescued, Result, TaskAdmin, TaskBackend, TaskId, TaskQueue, TaskRecord, TaskStatus, Timestamp,
+    Wake, WorkerInfo, WorkerKey,
 };
 use tokio::sync::watch;
 
@@ -56,8 +57,8 @@ impl TaskBackend for LateNews {
     async fn find(&self, id: TaskId) -> Result<Option<TaskRecord>> {
         self.store.find(id).await
     }
-    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
-        self.store.cancel(id).await
+    async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+        self.store.cancel(id, request).await
     }
     async fn changed(&self, timeout: Duration) {
         self.store.changed(timeout).await;
@@ -117,6 +118,12 @@ impl TaskQueue for LateNews {
     }
     async fn wait(&self, since: Wake, timeout: Duration) -> Wake {
         self.queue().wait(since, timeout).await
+    }
+    async fn last_ticks(&self, schedules: &[Arc<str>]) -> Result<Vec<Timestamp>> {
+        self.queue().last_ticks(schedules).await
+    }
+    async fn ticked(&self, schedule: &str, tick: Timestamp) -> Result<()> {
+        self.queue().ticked(schedule, tick).await
     }
     async fn leave(&self, worker: WorkerKey) -> Result<()> {
         self.queue().leave(worker).await

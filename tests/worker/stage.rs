@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use task_backends::{SqliteBackend, SqliteOptions};
 use task_core::{
-    BackendAlias, Backends, Cancellation, Limits, NewTask, Registry, Result, RetryPolicy, Task, TaskBackend,
-    TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on,
+    BackendAlias, Backends, CancelRequest, Cancellation, Limits, NewTask, Registry, Result, RetryPolicy,
+    Task, TaskBackend, TaskCall, TaskId, TaskRecord, TaskStatus, enqueue_many_on,
 };
 use task_worker::{Shutdown, Summary, Worker, WorkerOptions};
 use tempfile::TempDir;
@@ -117,13 +117,14 @@ impl Stage {
             arguments: arguments.into(),
             policy: RetryPolicy::DEFAULT,
             metadata: None,
+            unique: None,
         };
         let records = self.alias().backend().enqueue(vec![task]).await;
         records.expect("accepted")[0].id
     }
 
     pub async fn cancel(&self, id: TaskId) -> Cancellation {
-        let canceled = self.alias().backend().cancel(id).await;
+        let canceled = self.alias().backend().cancel(id, &CancelRequest::default()).await;
         canceled.expect("the task is there")
     }
 

@@ -134,6 +134,19 @@ pub async fn oversleep(on: String) -> io::Result<()> {
     std::future::pending().await
 }
 
+/// Computes on a thread until the gate is open.
+#[task]
+#[allow(clippy::needless_pass_by_value, reason = "a task owns its arguments")]
+pub fn burn(on: String) -> io::Result<u64> {
+    let board = board(&on)?;
+    let _running = board.begin();
+    let mut sum = 0_u64;
+    while !*board.gate.borrow() {
+        sum = std::hint::black_box((0..10_000_u64).fold(sum, u64::wrapping_add));
+    }
+    Ok(sum)
+}
+
 /// Fails so many times.
 #[task(takes_context, max_attempts = 5)]
 pub async fn fail_at_first(context: TaskContext, times: u32) -> io::Result<u32> {

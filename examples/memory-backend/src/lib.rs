@@ -32,8 +32,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    BackendSettings, Cancellation, Capabilities, Clock, Error, ErrorKind, NewTask, Result, TaskAdmin,
-    TaskBackend, TaskId, TaskQueue, TaskRecord, signals,
+    BackendSettings, CancelRequest, Cancellation, Capabilities, Clock, Error, ErrorKind, NewTask, Result,
+    TaskAdmin, TaskBackend, TaskId, TaskQueue, TaskRecord, signals,
 };
 use tokio::sync::watch;
 
@@ -158,24 +158,24 @@ impl TaskBackend for MemoryBackend {
 
     async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
         let now = self.clock.now();
-        let records = self.write(|state| {
+        let answers = self.write(|state| {
             self.check_room(state, tasks.len())?;
             state.enqueue(tasks, now)
         })?;
         // After the tasks are stored, and outside the lock: a receiver may look them up.
-        records
-            .iter()
-            .for_each(|record| signals::TASK_ENQUEUED.send(record));
-        Ok(records)
+        let new = answers.iter().filter(|(_, is_new)| *is_new);
+        new.for_each(|(record, _)| signals::TASK_ENQUEUED.send(record));
+        Ok(answers.into_iter().map(|(record, _)| record).collect())
     }
 
     async fn find(&self, id: TaskId) -> Result<Option<TaskRecord>> {
         self.read(|state| Ok(state.find(id)))
     }
 
-    async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
+    async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+        request.check()?;
         let now = self.clock.now();
-        self.write(|state| state.cancel(id, now))
+        self.write(|state| state.cancel(id, request, now))
     }
 
     async fn changed(&self, timeout: Duration) {

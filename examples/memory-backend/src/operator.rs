@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use task_core::{
-    Count, Error, ErrorKind, Filter, Page, PruneRule, Result, TaskAdmin, TaskId, TaskPage, TaskRecord,
-    TaskStatus, Timestamp, WorkerRecord,
+    Count, Error, ErrorKind, Filter, Page, Pausable, Paused, PruneRule, Result, TaskAdmin, TaskId, TaskPage,
+    TaskRecord, TaskStatus, Timestamp, WorkerRecord,
 };
 
 use crate::MemoryBackend;
@@ -76,6 +76,21 @@ impl TaskAdmin for MemoryBackend {
             }
             Ok(old.len() as u64)
         })
+    }
+
+    async fn set_paused(&self, what: &Pausable, is_paused: bool) -> Result<()> {
+        self.write(|state| {
+            match (what, is_paused) {
+                (what, true) => state.paused.add(what.clone()),
+                (Pausable::Queue(queue), false) => drop(state.paused.queues.remove(queue)),
+                (Pausable::Task(task), false) => drop(state.paused.tasks.remove(task)),
+            }
+            Ok(())
+        })
+    }
+
+    async fn paused(&self) -> Result<Paused> {
+        self.read(|state| Ok(state.paused.clone()))
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>> {

@@ -6,8 +6,9 @@ mod waiting;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use task_core::{
-    AttemptError, Cancellation, Error, ErrorKind, FailureKind, Finish, GivenBack, NewTask, Outcome, Result,
-    RunAfter, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp,
+    AttemptError, CancelRequest, Cancellation, Error, ErrorKind, FailureKind, Finish, GivenBack, NewTask,
+    Outcome, Paused, Result, RunAfter, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp, Unique,
+    UniqueUntil,
 };
 
 pub(crate) use claims::{Batch, Claims, Worker};
@@ -22,6 +23,11 @@ pub(crate) struct State {
     last_number: u64,
     waiting: Waiting,
     pub(crate) claims: Claims,
+    pub(crate) paused: Paused,
+    /// The last tick of each schedule.
+    pub(crate) ticks: HashMap<String, Timestamp>,
+    /// Who holds a key. One that does not keep others out any more stays until somebody asks for it.
+    holders: HashMap<[u8; 16], Holder>,
     /// Something can be claimed that could not be before.
     made_ready: bool,
     is_closed: bool,
@@ -38,8 +44,14 @@ pub(crate) struct Kept {
     /// Its batch and the place in it. This is what a lease is compared with: a task that was
     /// taken from its worker has another batch or none.
     held: Option<(i64, u32)>,
-    /// Somebody wants it to end.
-    is_unwanted: bool,
+    /// Who wants it to end.
+    wanted_by: Option<CancelRequest>,
+}
+
+/// Who holds a key, and for how long.
+struct Holder {
+    number: u64,
+    until: UniqueUntil,
 }
 
 /// An attempt that ended, or was broken off.
@@ -71,7 +83,7 @@ impl Kept {
     fn end(&mut self, status: TaskStatus, now: Timestamp) {
         self.record.status = status;
         self.record.finished_at = Some(now);
-        self.is_unwanted = false;
+        self.record.cancel_request = self.wanted_by.take().filter(|_| status == TaskStatus::Canceled);
     }
 }
 
@@ -98,8 +110,21 @@ impl State {
         self.tasks.len()
     }
 
-    /// Stores all tasks or none.
-    pub(crate) fn enqueue(&mut self, tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<TaskRecord>> {
+    /// The task that keeps others of this key out.
+    fn holder(&self, unique: Unique, now: Timestamp) -> Option<&Kept> {
+        let holder = self.holders.get(&unique.key)?;
+        let kept = self.tasks.get(&holder.number)?;
+        let keeps_out = match holder.until {
+            UniqueUntil::Started => kept.held.is_none() && kept.record.status == TaskStatus::Ready,
+            UniqueUntil::For(time) => RunAfter::In(time).due(kept.record.enqueued_at) > now,
+            _ => !kept.record.status.is_finished(),
+        };
+        keeps_out.then_some(kept)
+    }
+
+    /// Stores all tasks or none, but for those whose key is held: for these the record of who holds it
+    /// comes back. Says of each whether it is new.
+    pub(crate) fn enqueue(&mut self, tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<(TaskRecord, bool)>> {
         let mut new = HashSet::with_capacity(tasks.len());
         for task in &tasks {
             if !new.insert(task.id) || self.numbers.contains_key(&task.id) {
@@ -107,9 +132,19 @@ impl State {
                 return Err(Error::new(ErrorKind::State, message));
             }
         }
-        let records: Vec<TaskRecord> = tasks.into_iter().map(|task| task.accepted(now)).collect();
-        for record in &records {
+        let mut answers = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let unique = task.unique;
+            if let Some(holder) = unique.and_then(|unique| self.holder(unique, now)) {
+                answers.push((self.seen(holder), false));
+                continue;
+            }
+            let record = task.accepted(now);
             self.last_number += 1;
+            if let Some(Unique { key, until }) = unique {
+                let number = self.last_number;
+                self.holders.insert(key, Holder { number, until });
+            }
             let number = self.last_number;
             self.numbers.insert(record.id, number);
             let kept = Kept {
@@ -117,12 +152,13 @@ impl State {
                 record: record.clone(),
                 losses: 0,
                 held: None,
-                is_unwanted: false,
+                wanted_by: None,
             };
             self.tasks.insert(number, kept);
             self.put_in_line(number, now);
+            answers.push((record, true));
         }
-        Ok(records)
+        Ok(answers)
     }
 
     /// Lets a task wait for a worker.
@@ -159,13 +195,18 @@ impl State {
         kept.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no task {id}")))
     }
 
-    pub(crate) fn cancel(&mut self, id: TaskId, now: Timestamp) -> Result<Cancellation> {
+    pub(crate) fn cancel(
+        &mut self,
+        id: TaskId,
+        request: &CancelRequest,
+        now: Timestamp,
+    ) -> Result<Cancellation> {
         let (number, kept) = self.require(id)?;
         if kept.record.status.is_finished() {
             return Ok(Cancellation::AlreadyFinished);
         }
+        kept.wanted_by.get_or_insert_with(|| request.clone());
         if kept.held.is_some() {
-            kept.is_unwanted = true;
             return Ok(Cancellation::Requested);
         }
         kept.end(TaskStatus::Canceled, now);
@@ -186,6 +227,7 @@ impl State {
         }
         record.status = TaskStatus::Ready;
         record.finished_at = None;
+        record.cancel_request = None;
         record.run_after = Some(now);
         kept.last_attempt = record.attempts.saturating_add(record.policy.max_attempts);
         kept.losses = 0;
@@ -271,7 +313,7 @@ impl State {
                 }
             }
             Outcome::Canceled(_) => kept.end(TaskStatus::Canceled, finish.ended_at),
-            Outcome::Retry(..) | Outcome::Failed(_) if kept.is_unwanted => {
+            Outcome::Retry(..) | Outcome::Failed(_) if kept.wanted_by.is_some() => {
                 kept.end(TaskStatus::Canceled, finish.ended_at);
             }
             Outcome::Failed(_) => kept.end(TaskStatus::Failed, finish.ended_at),
@@ -339,8 +381,8 @@ impl State {
             kept.losses += u32::from(failure.kind == FailureKind::WorkerLost);
             may_run = kept.record.policy.runs_after_loss(kept.losses);
         }
-        if kept.is_unwanted || !may_run {
-            let status = if kept.is_unwanted {
+        if kept.wanted_by.is_some() || !may_run {
+            let status = if kept.wanted_by.is_some() {
                 TaskStatus::Canceled
             } else {
                 TaskStatus::Failed
@@ -357,7 +399,7 @@ impl State {
         let numbers = self.claims.held_by(worker);
         numbers
             .filter_map(|number| self.tasks.get(&number))
-            .filter(|kept| kept.is_unwanted)
+            .filter(|kept| kept.wanted_by.is_some())
             .map(|kept| kept.record.id)
             .collect()
     }

@@ -82,7 +82,11 @@ impl TaskQueue for MemoryBackend {
             };
             living.lease_until = lease_until(now, lease);
             let canceled = state.unwanted(worker.0);
-            Ok(Renewal::Renewed { canceled })
+            Ok(Renewal::Renewed {
+                canceled,
+                paused: state.paused.clone(),
+                now,
+            })
         })
     }
 
@@ -109,6 +113,22 @@ impl TaskQueue for MemoryBackend {
         let mut changes = self.ready.subscribe();
         let _ = tokio::time::timeout(timeout, changes.wait_for(|count| *count > since.0)).await;
         Wake(*self.ready.borrow())
+    }
+
+    async fn last_ticks(&self, schedules: &[Arc<str>]) -> Result<Vec<Timestamp>> {
+        let now = self.clock.now();
+        self.write(|state| {
+            let last = |schedule: &Arc<str>| *state.ticks.entry(schedule.to_string()).or_insert(now);
+            Ok(schedules.iter().map(last).collect())
+        })
+    }
+
+    async fn ticked(&self, schedule: &str, tick: Timestamp) -> Result<()> {
+        self.write(|state| {
+            let last = state.ticks.entry(schedule.to_owned()).or_insert(tick);
+            *last = tick.max(*last);
+            Ok(())
+        })
     }
 
     async fn leave(&self, worker: WorkerKey) -> Result<()> {

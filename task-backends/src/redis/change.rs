@@ -1,6 +1,6 @@
 //! Changes from outside a worker: cancel a task, let it run again, delete old ones.
 
-use task_core::{Cancellation, Error, ErrorKind, PruneRule, Result, TaskId, TaskStatus};
+use task_core::{CancelRequest, Cancellation, Error, ErrorKind, PruneRule, Result, TaskId, TaskStatus};
 
 use super::answer::{list, next, number, text};
 use super::enqueue::stamp;
@@ -10,9 +10,11 @@ use super::record::{announce, id_argument};
 use super::{enqueue, scripts};
 
 /// What the shard that has the task answered; the others answer 0.
-async fn on_its_shard(link: &Link, script: &scripts::Script, id: TaskId) -> Result<i64> {
+async fn on_its_shard(link: &Link, script: &scripts::Script, id: TaskId, more: &[String]) -> Result<i64> {
     let time = enqueue::time(link).await?;
-    for (_, answer) in each(link, script, time, &id_argument(id)).await? {
+    let mut asked = id_argument(id);
+    more.iter().for_each(|text| asked.push(text));
+    for (_, answer) in each(link, script, time, &asked).await? {
         let answer = number(answer)?;
         if answer != 0 {
             return Ok(answer);
@@ -21,8 +23,11 @@ async fn on_its_shard(link: &Link, script: &scripts::Script, id: TaskId) -> Resu
     Err(Error::new(ErrorKind::NotFound, format!("no task {id}")))
 }
 
-pub(crate) async fn cancel(link: &Link, id: TaskId) -> Result<Cancellation> {
-    match on_its_shard(link, &scripts::CANCEL, id).await? {
+pub(crate) async fn cancel(link: &Link, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+    request.check()?;
+    let request =
+        serde_json::to_string(request).map_err(|error| corrupt(format!("a request to cancel: {error}")))?;
+    match on_its_shard(link, &scripts::CANCEL, id, &[request]).await? {
         1 => {
             announce(link, &[id]).await;
             Ok(Cancellation::Canceled)
@@ -34,7 +39,7 @@ pub(crate) async fn cancel(link: &Link, id: TaskId) -> Result<Cancellation> {
 }
 
 pub(crate) async fn retry(link: &Link, id: TaskId) -> Result<()> {
-    let state = match on_its_shard(link, &scripts::RETRY, id).await? {
+    let state = match on_its_shard(link, &scripts::RETRY, id, &[]).await? {
         1 => return Ok(()),
         2 => TaskStatus::Successful.as_str(),
         _ => "not finished",

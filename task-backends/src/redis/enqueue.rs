@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
-use task_core::{NewTask, Result, TaskId, Timestamp};
+use redis::Value;
+use task_core::{LATEST_US, NewTask, Result, TaskId, Timestamp, Unique, UniqueUntil};
 
-use super::answer::{list, next, number};
+use super::answer::{bytes, list, next, number};
 use super::error::corrupt;
 use super::link::{Arguments, Link, Time, arguments, on};
 use super::packed::{self, timestamp};
+use super::record::task_id;
 use super::scripts;
-use super::writer::{Caller, is_taken};
+use super::writer::{Accepted, Caller, is_taken};
 
 /// One process that stores tasks. It has one call under way on each shard, by whose number a shard knows
 /// a call that is sent a second time.
@@ -31,10 +33,22 @@ struct Parcel<'t> {
     tasks: Arguments,
     /// How far behind the first number of the call each one's own is.
     offsets: Vec<u8>,
+    /// Of which caller each task is, and which of that one's.
+    places: Vec<(usize, usize)>,
+}
+
+/// What one script on one shard answered: when the tasks were accepted, of whom none was, and who holds the keys
+/// of tasks that were not stored.
+struct Sent {
+    now: Timestamp,
+    refused: Vec<usize>,
+    held_by: Vec<(usize, usize, TaskId)>,
 }
 
 impl<'t> Parcel<'t> {
-    fn add(&mut self, caller: usize, offset: usize, task: &'t NewTask) -> Result<()> {
+    /// Adds a task of a caller, the so manyth of that one's.
+    fn add(&mut self, caller: usize, place: usize, offset: usize, task: &'t NewTask) -> Result<()> {
+        self.places.push((caller, place));
         let lane = (-task.priority, &*task.queue, &*task.name);
         let lanes = &mut self.lanes;
         let number = *self.lane_of.entry(lane).or_insert_with(|| {
@@ -53,7 +67,12 @@ impl<'t> Parcel<'t> {
             .write(|bytes| packing = packed::write_task(task, bytes));
         packing?;
         let sign = if packed::has_due_time(task) { "-" } else { "" };
-        self.tasks.number(format_args!("{sign}{number}"));
+        self.tasks.write(|bytes| {
+            bytes.extend(format!("{sign}{number}").into_bytes());
+            if let Some(unique) = task.unique {
+                write_unique(unique, bytes);
+            }
+        });
         Ok(())
     }
 
@@ -74,6 +93,24 @@ impl<'t> Parcel<'t> {
         self.callers.iter().for_each(|(_, tasks)| into.number(tasks));
         into.append(&self.tasks);
     }
+}
+
+/// A key, for how long it is held, and that time.
+fn write_unique(unique: Unique, bytes: &mut Vec<u8>) {
+    let (mode, time) = match unique.until {
+        UniqueUntil::Started => (0, 0),
+        UniqueUntil::For(time) => (
+            2,
+            i64::try_from(time.as_micros())
+                .unwrap_or(LATEST_US)
+                .min(LATEST_US),
+        ),
+        _ => (1, 0),
+    };
+    bytes.push(b'u');
+    bytes.extend(unique.key);
+    bytes.push(mode);
+    bytes.extend(time.to_be_bytes());
 }
 
 impl Enqueuer {
@@ -108,46 +145,34 @@ impl Enqueuer {
         is_stored
     }
 
-    async fn on_one_shard(&self, callers: &[Caller]) -> Result<Vec<Result<Timestamp>>> {
+    async fn on_one_shard(&self, callers: &[Caller]) -> Result<Vec<Result<Accepted>>> {
         let mut parcel = Parcel::default();
         for (number, caller) in callers.iter().enumerate() {
-            for task in &caller.tasks {
-                parcel.add(number, 0, task)?;
+            for (place, task) in caller.tasks.iter().enumerate() {
+                parcel.add(number, place, 0, task)?;
             }
         }
-        let (now, refused) = self.send(0, Time::Server, &parcel, None).await?;
-        let mut answers: Vec<_> = callers.iter().map(|_| Ok(now)).collect();
-        refused
+        let sent = self.send(0, Time::Server, &parcel, None).await?;
+        let mut answers = accepted(callers, sent.now);
+        for (caller, place, holder) in sent.held_by {
+            note(&mut answers, caller, place, holder);
+        }
+        sent.refused
             .into_iter()
             .for_each(|caller| answers[caller] = Err(is_taken()));
         Ok(answers)
     }
 
-    /// One script on one shard. Returns when the tasks were accepted, and of whom none was.
-    async fn send(
-        &self,
-        shard: u16,
-        time: Time,
-        parcel: &Parcel<'_>,
-        first: Option<i64>,
-    ) -> Result<(Timestamp, Vec<usize>)> {
+    /// One script on one shard.
+    async fn send(&self, shard: u16, time: Time, parcel: &Parcel<'_>, first: Option<i64>) -> Result<Sent> {
         let mut arguments = arguments([&self.sender]);
         arguments.number(self.calls);
         parcel.arguments(&mut arguments, first);
         let answer = self.link.call(&scripts::ENQUEUE, shard, time, &arguments).await?;
-        let mut answer = list(answer)?.into_iter();
-        let now = timestamp(number(next(&mut answer)?)?)?;
-        let refused = answer.skip(1).map(|value| {
-            let place = usize::try_from(number(value)?).unwrap_or(0);
-            let caller = place.checked_sub(1).and_then(|place| parcel.callers.get(place));
-            caller
-                .map(|(caller, _)| *caller)
-                .ok_or_else(|| corrupt("an answer about nobody"))
-        });
-        Ok((now, refused.collect::<Result<_>>()?))
+        read_answer(answer, parcel)
     }
 
-    async fn on_many_shards(&self, callers: &[Caller]) -> Result<Vec<Result<Timestamp>>> {
+    async fn on_many_shards(&self, callers: &[Caller]) -> Result<Vec<Result<Accepted>>> {
         let tasks: usize = callers.iter().map(|caller| caller.tasks.len()).sum();
         let mut news = 0;
         for task in callers.iter().flat_map(|caller| &caller.tasks) {
@@ -162,7 +187,7 @@ impl Enqueuer {
         let unasked = self.link.shards().filter(|shard| !before.contains(shard));
         known.extend(self.known(callers, unasked).await?);
         let now = timestamp(stamp.now)?;
-        let mut answers: Vec<Result<Timestamp>> = callers.iter().map(|_| Ok(now)).collect();
+        let mut answers = accepted(callers, now);
         known
             .into_iter()
             .for_each(|caller| answers[caller] = Err(is_taken()));
@@ -184,7 +209,7 @@ impl Enqueuer {
             for (offset, task) in caller.tasks.iter().enumerate() {
                 let parcels = if is_whole { &mut whole } else { &mut parcels };
                 let parcel = parcels.entry(self.link.shard_of(&task.queue)).or_default();
-                parcel.add(number, first + offset, task)?;
+                parcel.add(number, offset, first + offset, task)?;
             }
             if !is_whole {
                 divided.push((number, parcels));
@@ -194,14 +219,23 @@ impl Enqueuer {
         let sends = whole
             .iter()
             .map(|(shard, parcel)| self.send_whole(*shard, time, parcel, stamp.first));
-        for refused in join_all(sends).await {
+        for (refused, held_by) in join_all(sends).await {
+            for (caller, place, holder) in held_by {
+                note(&mut answers, caller, place, holder);
+            }
             for (caller, error) in refused {
                 answers[caller] = Err(error);
             }
         }
         for (caller, parcels) in &divided {
-            if let Err(error) = self.send_divided(time, parcels, stamp.first).await {
-                answers[*caller] = Err(error);
+            let sent = self.send_divided(time, parcels, stamp.first).await;
+            match sent {
+                Ok(held_by) => {
+                    for (caller, place, holder) in held_by {
+                        note(&mut answers, caller, place, holder);
+                    }
+                }
+                Err(error) => answers[*caller] = Err(error),
             }
         }
         Ok(answers)
@@ -234,19 +268,30 @@ impl Enqueuer {
         time: Time,
         parcel: &Parcel<'_>,
         first: i64,
-    ) -> Vec<(usize, task_core::Error)> {
+    ) -> (Vec<(usize, task_core::Error)>, Vec<(usize, usize, TaskId)>) {
         match self.send(shard, time, parcel, Some(first)).await {
-            Ok((_, refused)) => refused.into_iter().map(|caller| (caller, is_taken())).collect(),
-            Err(error) => parcel
-                .callers
-                .iter()
-                .map(|(caller, _)| (*caller, error.clone()))
-                .collect(),
+            Ok(sent) => {
+                let refused = sent.refused.into_iter().map(|caller| (caller, is_taken()));
+                (refused.collect(), sent.held_by)
+            }
+            Err(error) => {
+                let callers = parcel.callers.iter();
+                (
+                    callers.map(|(caller, _)| (*caller, error.clone())).collect(),
+                    Vec::new(),
+                )
+            }
         }
     }
 
     /// Tasks of one caller on several shards: staged everywhere, decided at home, then stored everywhere.
-    async fn send_divided(&self, time: Time, parcels: &BTreeMap<u16, Parcel<'_>>, first: i64) -> Result<()> {
+    /// Returns who holds the keys of those that were not stored.
+    async fn send_divided(
+        &self,
+        time: Time,
+        parcels: &BTreeMap<u16, Parcel<'_>>,
+        first: i64,
+    ) -> Result<Vec<(usize, usize, TaskId)>> {
         let transaction = TaskId::new().to_string();
         let clock = match time {
             Time::At(now) => format!("={now}"),
@@ -270,14 +315,66 @@ impl Enqueuer {
         };
         let step = if is_accepted { "apply" } else { "drop" };
         let step = arguments([step, &transaction]);
-        let steps = parcels
-            .keys()
-            .map(|shard| self.link.call(&scripts::STAGED, *shard, time, &step));
+        let steps = parcels.iter().map(async |(shard, parcel)| {
+            let answer = self.link.call(&scripts::STAGED, *shard, time, &step).await?;
+            if answer == Value::Int(1) {
+                return Ok(Vec::new());
+            }
+            read_answer(answer, parcel).map(|sent| sent.held_by)
+        });
         let steps = try_join_all(steps).await;
         if is_staged? && is_accepted {
-            return steps.map(|_| ());
+            return steps.map(|held_by| held_by.concat());
         }
         Err(is_taken())
+    }
+}
+
+/// What a script that stored this parcel answered.
+fn read_answer(answer: Value, parcel: &Parcel<'_>) -> Result<Sent> {
+    let mut answer = list(answer)?.into_iter();
+    let mut sent = Sent {
+        now: timestamp(number(next(&mut answer)?)?)?,
+        refused: Vec::new(),
+        held_by: Vec::new(),
+    };
+    let about_nobody = || corrupt("an answer about nobody");
+    for value in answer.skip(1) {
+        let value = bytes(value)?;
+        if let Some((b'u', rest)) = value.split_first() {
+            let (place, holder) = rest.split_at_checked(4).ok_or_else(about_nobody)?;
+            let place = <[u8; 4]>::try_from(place).map_or(0, u32::from_be_bytes);
+            let place = usize::try_from(place).unwrap_or(0).checked_sub(1);
+            let (caller, place) = *place
+                .and_then(|place| parcel.places.get(place))
+                .ok_or_else(about_nobody)?;
+            sent.held_by.push((caller, place, task_id(holder)?));
+        } else {
+            let place: Option<usize> = std::str::from_utf8(&value)
+                .ok()
+                .and_then(|text| text.parse().ok());
+            let caller = place
+                .and_then(|place| parcel.callers.get(place.checked_sub(1)?))
+                .ok_or_else(about_nobody)?;
+            sent.refused.push(caller.0);
+        }
+    }
+    Ok(sent)
+}
+
+/// Everybody's tasks were accepted at this time.
+fn accepted(callers: &[Caller], now: Timestamp) -> Vec<Result<Accepted>> {
+    let accepted = Accepted {
+        now,
+        held_by: BTreeMap::new(),
+    };
+    callers.iter().map(|_| Ok(accepted.clone())).collect()
+}
+
+/// This one holds the key of that task of that caller's.
+fn note(answers: &mut [Result<Accepted>], caller: usize, place: usize, holder: TaskId) {
+    if let Some(Ok(accepted)) = answers.get_mut(caller) {
+        accepted.held_by.insert(place, holder);
     }
 }
 

@@ -176,6 +176,7 @@ pub(crate) fn read_task(id: TaskId, bytes: &[u8], reading: For) -> Result<(i64, 
         arguments,
         policy,
         metadata: metadata.map(Into::into),
+        unique: None,
     };
     Ok((seq, task.accepted(enqueued_at)))
 }

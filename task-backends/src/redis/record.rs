@@ -31,6 +31,7 @@ pub(crate) fn read_row(row: Value) -> Result<(i64, TaskRecord)> {
     let mut parts = list(row)?.into_iter();
     let mut part = || next(&mut parts).and_then(bytes);
     let (id, body, history, result, claim) = (part()?, part()?, part()?, part()?, part()?);
+    let request = part()?;
     let id = task_id(&id)?;
     let (seq, mut record) = packed::read_task(id, &body, For::People)?;
     if !history.is_empty() {
@@ -40,6 +41,10 @@ pub(crate) fn read_row(row: Value) -> Result<(i64, TaskRecord)> {
         packed::add_result(&mut record, &result)?;
     } else if !claim.is_empty() {
         packed::add_claim(&mut record, &claim)?;
+    }
+    if !request.is_empty() {
+        // It is history: that it is damaged keeps nobody from the rest.
+        record.cancel_request = Some(serde_json::from_slice(&request).unwrap_or_default());
     }
     Ok((seq, record))
 }

@@ -51,8 +51,8 @@ scripts! {
     OPEN = true "open";
     NUMBERS = true "numbers";
     STAMP = true "stamp";
-    ENQUEUE = true "enqueue" "store";
-    STAGED = true "staged" "store";
+    ENQUEUE = true "enqueue" "unique" "store";
+    STAGED = true "staged" "unique" "store";
     TRANSACTION = true "transaction";
     KNOWN = true "known";
     PEEK = true "peek" "select";
@@ -74,6 +74,10 @@ scripts! {
     LIST = true "list" "read";
     COUNTS = true "counts";
     PRUNE = true "prune";
+    PAUSE = true "pause";
+    PAUSED = true "paused";
+    LAST_TICKS = true "last_ticks";
+    TICKED = true "ticked";
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::error::corrupt;
 use super::link::{Arguments, Link, Time, arguments, each};
 use super::packed::timestamp;
 use super::record::ids;
-use super::scripts;
+use super::{paused, scripts};
 
 /// The longest name of a worker, in bytes.
 const MAX_ID_BYTES: usize = 64;
@@ -72,9 +72,13 @@ pub(crate) async fn renew(link: &Link, worker: WorkerKey, lease: Duration) -> Re
     let mut asked = Arguments::default();
     asked.number(worker.0);
     asked.number(microseconds(lease));
-    if link.call(&scripts::RENEW, 0, Time::Server, &asked).await? != Value::Int(1) {
+    let answer = link.call(&scripts::RENEW, 0, Time::Server, &asked).await?;
+    if answer == Value::Int(0) {
         return Ok(Renewal::Lost);
     }
+    let mut answer = list(answer)?.into_iter();
+    let now = timestamp(number(next(&mut answer)?)?)?;
+    let paused = paused::read(answer)?;
     let mut asked = Arguments::default();
     asked.number(worker.0);
     let mut canceled = Vec::new();
@@ -82,7 +86,11 @@ pub(crate) async fn renew(link: &Link, worker: WorkerKey, lease: Duration) -> Re
     for (_, answer) in each(link, &scripts::ASKED, Time::Server, &asked).await? {
         canceled.extend(ids(answer)?);
     }
-    Ok(Renewal::Renewed { canceled })
+    Ok(Renewal::Renewed {
+        canceled,
+        paused,
+        now,
+    })
 }
 
 pub(crate) async fn leave(link: &Link, worker: WorkerKey) -> Result<()> {

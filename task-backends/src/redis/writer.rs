@@ -1,9 +1,9 @@
 //! Storing new tasks: callers that come while one call is under way share the next one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use task_core::{Error, ErrorKind, NewTask, Result, TaskRecord};
+use task_core::{Error, ErrorKind, NewTask, Result, TaskId, TaskRecord, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::enqueue::Enqueuer;
@@ -20,13 +20,35 @@ const WAITING: usize = 10_000;
 /// One caller's tasks and where the answer goes.
 pub(crate) struct Caller {
     pub(crate) tasks: Vec<NewTask>,
-    reply: oneshot::Sender<Result<Vec<TaskRecord>>>,
+    reply: oneshot::Sender<Result<Vec<Stored>>>,
+}
+
+/// What became of a caller's tasks: when they were accepted, and by place who holds the key of each that was
+/// not stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    pub(crate) now: Timestamp,
+    pub(crate) held_by: BTreeMap<usize, TaskId>,
+}
+
+/// What became of one task.
+pub(crate) enum Stored {
+    New(TaskRecord),
+    /// This one holds its key; besides, what it would have been.
+    HeldBy(TaskId, TaskRecord),
 }
 
 impl Caller {
-    pub(crate) fn answer(self, now: Result<task_core::Timestamp>) {
-        let records = now.map(|now| self.tasks.into_iter().map(|task| task.accepted(now)).collect());
-        let _ = self.reply.send(records);
+    pub(crate) fn answer(self, accepted: Result<Accepted>) {
+        let stored = accepted.map(|accepted| {
+            let records = self.tasks.into_iter().map(|task| task.accepted(accepted.now));
+            let stored = |(place, record)| match accepted.held_by.get(&place) {
+                Some(holder) => Stored::HeldBy(*holder, record),
+                None => Stored::New(record),
+            };
+            records.enumerate().map(stored).collect()
+        });
+        let _ = self.reply.send(stored);
     }
 }
 
@@ -50,7 +72,7 @@ impl Writer {
         }
     }
 
-    pub(crate) async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
+    pub(crate) async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Stored>> {
         if tasks.is_empty() {
             return Ok(Vec::new());
         }

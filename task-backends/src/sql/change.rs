@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use task_core::{Cancellation, Error, ErrorKind, PruneRule, Result, TaskId, TaskStatus};
+use task_core::{CancelRequest, Cancellation, Error, ErrorKind, PruneRule, Result, TaskId, TaskStatus};
 
 use super::engine::Engine;
+use super::error::corrupt;
 use super::finish::{CANCELED, FAILED, SUCCESSFUL};
 use super::json::count;
 use super::listed;
 use super::record::policy_or_default;
+use super::script::{Conflict, Insert, Kind};
 use super::transaction::{Reader, Transaction, Work};
+use super::unique;
 use super::value::Value;
 use super::writer::Writer;
 
@@ -49,7 +52,10 @@ async fn find(transaction: &mut Transaction<'_>, id: TaskId) -> Result<Found> {
 /// How often a task is looked for that moves from place to place meanwhile.
 const CANCEL_TRIES: usize = 10;
 
-pub(crate) struct CancelWork(pub(crate) TaskId);
+pub(crate) struct CancelWork {
+    pub(crate) id: TaskId,
+    pub(crate) request: CancelRequest,
+}
 
 #[async_trait]
 impl Work for CancelWork {
@@ -58,20 +64,22 @@ impl Work for CancelWork {
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<Self::Answer> {
         for _ in 0..CANCEL_TRIES {
-            let task = find(transaction, self.0).await?;
+            let task = find(transaction, self.id).await?;
             if task.status.is_some() {
                 return Ok((Cancellation::AlreadyFinished, task.seq));
             }
             if cancel_waiting(transaction, &task).await? {
+                self.note(transaction, &task).await?;
                 return Ok((Cancellation::Canceled, task.seq));
             }
             if self.request(transaction, &task).await? {
+                self.note(transaction, &task).await?;
                 return Ok((Cancellation::Requested, task.seq));
             }
         }
         Err(Error::new(
             ErrorKind::Unavailable,
-            format!("task {} changes all the time", self.0),
+            format!("task {} changes all the time", self.id),
         )
         .hint("try again"))
     }
@@ -107,6 +115,25 @@ async fn cancel_waiting(transaction: &mut Transaction<'_>, task: &Found) -> Resu
 }
 
 impl CancelWork {
+    /// Writes down who asked and why, unless somebody asked before.
+    async fn note(&self, transaction: &mut Transaction<'_>, task: &Found) -> Result<()> {
+        let insert = Insert {
+            table: "canceled",
+            columns: &[
+                ("seq", Kind::Int),
+                ("requested_at", Kind::Int),
+                ("request", Kind::Text),
+            ],
+            constants: Vec::new(),
+            conflict: Conflict::Stays("seq"),
+        };
+        let request = serde_json::to_string(&self.request)
+            .map_err(|error| corrupt(format!("a request to cancel: {error}")))?;
+        let now = transaction.now().await?;
+        let row = vec![task.seq.into(), now.into(), request.into()];
+        transaction.insert(&insert, row).await
+    }
+
     /// Asks whoever runs the task to stop; `false` when nobody does any more.
     ///
     /// Its claim is held meanwhile: an end that is written at the same time comes before,
@@ -174,6 +201,7 @@ impl Work for RetryWork {
             );
         }
         transaction.run("DELETE FROM @rescheduled WHERE seq = ?", [task.seq.into()]);
+        transaction.run("DELETE FROM @canceled WHERE seq = ?", [task.seq.into()]);
         transaction.run(
             "INSERT INTO @rescheduled (seq, due) VALUES (?, ?)",
             [task.seq.into(), now.into()],
@@ -263,7 +291,7 @@ impl Work for PruneWork {
         let query = format!("SELECT seq FROM @result WHERE seq IN (?*) ORDER BY seq{lock}");
         let rows = transaction.fetch(&query, [self.0.clone().into()]).await?;
         let seqs: Vec<i64> = rows.iter().map(|row| row.int("seq")).collect::<Result<_>>()?;
-        for table in ["result", "task", "attempt", "rescheduled"] {
+        for table in ["result", "task", "attempt", "rescheduled", "canceled"] {
             let delete = format!("DELETE FROM @{table} WHERE seq IN (?*)");
             transaction.run(&delete, [seqs.clone().into()]);
         }
@@ -286,6 +314,7 @@ impl Work for ForgetWorkersWork {
              AND \"key\" NOT IN (SELECT worker FROM @claim)",
             [now.into()],
         );
+        transaction.run(unique::FORGET, [now.into()]);
         Ok(())
     }
 }

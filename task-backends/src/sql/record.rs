@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use task_core::{
-    AttemptError, FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, TaskStatus, Timestamp,
+    AttemptError, CancelRequest, FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord,
+    TaskStatus, Timestamp,
 };
 
 use super::damage::shown;
@@ -89,6 +90,7 @@ async fn read(reader: &mut Reader, rows: Vec<Row>) -> Result<Vec<(i64, TaskRecor
         let seq = row.int("seq")?;
         records.push((seq, read_row(row, attempts.remove(&seq).unwrap_or_default())?));
     }
+    add_cancel_requests(reader, &mut records).await?;
     if records
         .iter()
         .any(|(_, record)| record.status == TaskStatus::Running)
@@ -106,6 +108,28 @@ async fn read(reader: &mut Reader, rows: Vec<Row>) -> Result<Vec<(i64, TaskRecor
         }
     }
     Ok(records)
+}
+
+/// Adds who wanted them to end to tasks that were canceled.
+async fn add_cancel_requests(reader: &mut Reader, records: &mut [(i64, TaskRecord)]) -> Result<()> {
+    let canceled = records
+        .iter()
+        .filter(|(_, record)| record.status == TaskStatus::Canceled);
+    let seqs: Vec<i64> = canceled.map(|(seq, _)| *seq).collect();
+    if seqs.is_empty() {
+        return Ok(());
+    }
+    let query = "SELECT seq, request FROM @canceled WHERE seq IN (?*)";
+    let mut requests: BTreeMap<i64, CancelRequest> = BTreeMap::new();
+    for row in reader.fetch(query, [seqs.into()]).await? {
+        // It is history: that it is damaged keeps nobody from the rest.
+        let request = serde_json::from_str(&row.text("request")?).unwrap_or_default();
+        requests.insert(row.int("seq")?, request);
+    }
+    for (seq, record) in records {
+        record.cancel_request = requests.remove(seq);
+    }
+    Ok(())
 }
 
 /// The failed attempts of these tasks, by number.
@@ -175,6 +199,7 @@ fn read_row(row: &Row, errors: Vec<AttemptError>) -> Result<TaskRecord> {
         worker_ids: errors.iter().map(|error| error.worker_id.clone()).collect(),
         errors,
         return_value: None,
+        cancel_request: None,
     };
     match row.maybe_int("status")? {
         Some(status) => add_result(row, status, &mut record)?,

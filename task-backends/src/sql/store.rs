@@ -5,20 +5,23 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use task_core::{
-    Cancellation, Claim, ClaimRequest, Count, Error, ErrorKind, Filter, Finish, GivenBack, NewTask, Page,
-    Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskId, TaskPage, TaskQueue, TaskRecord, Wake,
-    WorkerInfo, WorkerKey, WorkerRecord, signals,
+    CancelRequest, Cancellation, Claim, ClaimRequest, Count, Error, ErrorKind, Filter, Finish, GivenBack,
+    NewTask, Page, Pausable, Paused, Progress, PruneRule, Renewal, Rescued, Result, TaskAdmin, TaskId,
+    TaskPage, TaskQueue, TaskRecord, Timestamp, Wake, WorkerInfo, WorkerKey, WorkerRecord, signals,
 };
 
 use super::claim::{ClaimWork, Unsettled};
 use super::engine::{Engine, Link};
 use super::enqueue::NewRows;
 use super::lanes::{Lanes, LanesWork};
+use super::paused::PauseWork;
+use super::schedules::{LastTicksWork, TickedWork};
 use super::schema::{self, Migration};
 use super::transaction::{Reader, Transaction, read_time};
+use super::unique::{Stored, UniqueWork};
 use super::watch::{Looker, Watch};
 use super::writer::Writer;
-use super::{back, change, finish, list, record, rescue, workers};
+use super::{back, change, finish, list, paused, record, rescue, unique, workers};
 
 /// How long connections may take to close.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
@@ -86,6 +89,7 @@ impl Store {
         link: &mut dyn Link,
         tasks: Vec<NewTask>,
     ) -> Result<Vec<TaskRecord>> {
+        let has_unique = tasks.iter().any(|task| task.unique.is_some());
         let rows = NewRows::new(tasks.iter())?;
         if self.engine.is_server() && !rows.has_lanes(&self.lanes) {
             // Made apart: others who need the same new lane do not wait for this transaction.
@@ -97,17 +101,44 @@ impl Store {
         };
         // Lanes that this transaction makes are not remembered: it may roll back.
         let mut transaction = Transaction::joined(link, self.engine.clone(), now, self.lanes.clone());
-        let accepted_at = rows.store(&mut transaction).await?;
+        let stored = if has_unique {
+            unique::store(&mut transaction, &tasks).await?
+        } else {
+            vec![Stored::New(rows.store(&mut transaction).await?); tasks.len()]
+        };
         transaction.send().await?;
         self.engine.tell_in(&mut transaction).await?;
-        let records: Vec<TaskRecord> = tasks.into_iter().map(|task| task.accepted(accepted_at)).collect();
+        self.answer(tasks, stored).await
+    }
+
+    pub(crate) async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
+        if tasks.iter().any(|task| task.unique.is_some()) {
+            let stored = self.writer.run(UniqueWork::new(tasks.clone())).await?;
+            return self.answer(tasks, stored).await;
+        }
+        let records = self.writer.enqueue(tasks).await?;
         tell(&records);
         Ok(records)
     }
 
-    pub(crate) async fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskRecord>> {
-        let records = self.writer.enqueue(tasks).await?;
-        tell(&records);
+    /// The records of these tasks, or of those that hold their keys.
+    async fn answer(&self, tasks: Vec<NewTask>, stored: Vec<Stored>) -> Result<Vec<TaskRecord>> {
+        let mut records = Vec::with_capacity(tasks.len());
+        for (task, stored) in tasks.into_iter().zip(stored) {
+            match stored {
+                Stored::New(accepted_at) => {
+                    let record = task.accepted(accepted_at);
+                    tell(std::slice::from_ref(&record));
+                    records.push(record);
+                }
+                Stored::HeldBy(id, now) => {
+                    // One that nobody can see was enqueued in the application's own transaction before, or
+                    // pruned since.
+                    let unseen = || NewTask { id, ..task }.accepted(now);
+                    records.push(self.find(id).await?.unwrap_or_else(unseen));
+                }
+            }
+        }
         Ok(records)
     }
 
@@ -116,8 +147,10 @@ impl Store {
         apart(async move { record::find(&engine, id).await }).await
     }
 
-    pub(crate) async fn cancel(&self, id: TaskId) -> Result<Cancellation> {
-        let (outcome, seq) = self.writer.run(change::CancelWork(id)).await?;
+    pub(crate) async fn cancel(&self, id: TaskId, request: &CancelRequest) -> Result<Cancellation> {
+        request.check()?;
+        let request = request.clone();
+        let (outcome, seq) = self.writer.run(change::CancelWork { id, request }).await?;
         if outcome == Cancellation::Canceled {
             self.announce(vec![seq]).await;
         }
@@ -236,6 +269,15 @@ impl TaskQueue for Store {
         self.watch.ready(since, timeout).await
     }
 
+    async fn last_ticks(&self, schedules: &[Arc<str>]) -> Result<Vec<Timestamp>> {
+        self.writer.run(LastTicksWork(schedules.to_vec())).await
+    }
+
+    async fn ticked(&self, schedule: &str, tick: Timestamp) -> Result<()> {
+        let schedule = schedule.into();
+        self.writer.run(TickedWork { schedule, tick }).await
+    }
+
     async fn leave(&self, worker: WorkerKey) -> Result<()> {
         self.writer.run(workers::LeaveWork(worker)).await
     }
@@ -262,6 +304,16 @@ impl TaskAdmin for Store {
 
     async fn prune(&self, rule: &PruneRule) -> Result<u64> {
         change::prune(&self.engine, &self.writer, rule).await
+    }
+
+    async fn set_paused(&self, what: &Pausable, is_paused: bool) -> Result<()> {
+        let what = what.clone();
+        self.writer.run(PauseWork { what, is_paused }).await
+    }
+
+    async fn paused(&self) -> Result<Paused> {
+        let engine = self.engine.clone();
+        apart(async move { paused::paused(&engine).await }).await
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>> {

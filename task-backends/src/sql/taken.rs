@@ -259,6 +259,7 @@ impl Taken {
             arguments: task.arguments.into(),
             policy: read_policy(task.policy.as_deref())?,
             metadata: task.metadata.map(Into::into),
+            unique: None,
         }
         .accepted(timestamp(task.enqueued_at)?);
         record.run_after = task.due.map(timestamp).transpose()?;

@@ -10,6 +10,7 @@ use task_core::{Error, ErrorKind, Renewal, Result, WorkerInfo, WorkerKey, Worker
 use super::engine::Engine;
 use super::error::corrupt;
 use super::listed;
+use super::paused::{self, PAUSED};
 use super::record::timestamp;
 use super::transaction::{Reader, Transaction, Work};
 
@@ -128,7 +129,12 @@ impl Work for RenewWork {
                 }
             }
         }
-        Ok(Renewal::Renewed { canceled })
+        let paused = paused::read(&transaction.fetch(PAUSED, []).await?)?;
+        Ok(Renewal::Renewed {
+            canceled,
+            paused,
+            now: timestamp(transaction.now().await?)?,
+        })
     }
 
     fn is_sociable(&self) -> bool {

@@ -277,6 +277,7 @@ fn call_of(entry: &TaskEntry) -> NewTask {
         arguments: "{}".into(),
         policy: entry.policy(),
         metadata: None,
+        unique: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use task_core::{Count, TaskStatus};
 
-use super::Session;
+use super::{Session, pause};
 use crate::args::StoreArgs;
 use crate::connect;
 use crate::exit::{Exit, Trouble};
@@ -14,8 +14,9 @@ use crate::table::{Cell, Column, Table};
 /// Counts tasks.
 pub(super) async fn counts(args: &StoreArgs, session: &Session<'_>) -> Result<Exit, Trouble> {
     let output = session.output(args.form.json);
-    let counts = connect::with(&args.backend, session, async |alias| {
-        Ok(connect::admin(alias)?.counts().await?)
+    let (counts, paused) = connect::with(&args.backend, session, async |alias| {
+        let admin = connect::admin(alias)?;
+        Ok((admin.counts().await?, admin.paused().await?))
     })
     .await?;
     if output.is_json() {
@@ -24,6 +25,9 @@ pub(super) async fn counts(args: &StoreArgs, session: &Session<'_>) -> Result<Ex
         output.hint("there is no task");
     } else {
         output.table(&table(&counts))?;
+    }
+    if !output.is_json() {
+        pause::mention(&paused, output);
     }
     Ok(Exit::Done)
 }

@@ -95,10 +95,12 @@ fn task(args: &EnqueueArgs, entry: &TaskEntry, arguments: String) -> Result<NewT
     })?;
     let mut policy = entry.policy();
     policy.max_attempts = args.max_attempts.unwrap_or(policy.max_attempts);
+    let queue = args.queue.as_deref().unwrap_or(entry.default_queue());
     Ok(NewTask {
         id: TaskId::new(),
         name: entry.name().into(),
-        queue: args.queue.as_deref().unwrap_or(entry.default_queue()).into(),
+        queue: queue.into(),
+        unique: entry.unique_call(queue, &arguments),
         priority: args.priority.unwrap_or(entry.default_priority()),
         run_after: args.run_after,
         arguments: arguments.into(),

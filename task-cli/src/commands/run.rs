@@ -7,11 +7,11 @@ use task_core::{BackendAlias, Backends, Registry, Result, Settings};
 use task_worker::{Shutdown, Worker, WorkerOptions, WorkerStatus, until_reached};
 
 use super::{Session, by_crate, count_of};
-use crate::args::RunArgs;
+use crate::args::{RunArgs, Share};
+use crate::connect;
 use crate::exit::{Exit, Trouble};
 use crate::observe::Observer;
 use crate::reload::Program;
-use crate::{connect, names};
 
 /// How long backends have to let go of their connections in the end.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -143,12 +143,19 @@ impl Place<'_> {
 
 fn options(args: &RunArgs) -> WorkerOptions {
     let defaults = WorkerOptions::default();
+    // Checked when the arguments were read.
+    let Share {
+        queues,
+        order,
+        limits,
+    } = args.share().unwrap_or_default();
     WorkerOptions {
         id: args.worker_id.clone().unwrap_or(defaults.id),
-        // Checked when the arguments were read.
-        queues: names::selection(&args.queue, args.exclude_queues.as_ref()).unwrap_or_default(),
+        queues,
+        queue_order: order,
         concurrency: args.concurrency,
         keep: args.keep,
+        limits,
         prefetch: args.prefetch,
         lease: args.lease,
         interval: args.interval,

@@ -25,6 +25,7 @@ pub(super) async fn show(args: &OneArgs, session: &Session<'_>) -> Result<Exit, 
 
 fn fields(record: &TaskRecord) -> Vec<(&'static str, String)> {
     let policy = record.policy;
+    let canceled = record.cancel_request.clone().unwrap_or_default();
     let moment = |moment: Option<Timestamp>| moment.map_or_else(String::new, |moment| moment.to_string());
     let mut fields = vec![
         ("id", record.id.to_string()),
@@ -47,6 +48,8 @@ fn fields(record: &TaskRecord) -> Vec<(&'static str, String)> {
             policy.timeout().map(duration::show).unwrap_or_default(),
         ),
         ("workers", record.worker_ids.join(", ")),
+        ("canceled by", canceled.by.unwrap_or_default()),
+        ("reason", canceled.reason.unwrap_or_default()),
         ("arguments", record.arguments.to_string()),
         ("returned", record.return_value.clone().unwrap_or_default()),
     ];

@@ -1,5 +1,7 @@
 //! Where tasks are kept, seen by an operator: list, count, retry, prune.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -94,6 +96,45 @@ pub struct WorkerRecord {
     pub claimed: u64,
 }
 
+/// What can be paused: then no worker takes tasks from it until it is resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pausable {
+    /// A queue.
+    Queue(String),
+    /// The tasks of one name, in every queue.
+    Task(String),
+}
+
+/// What is paused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Paused {
+    /// Queues.
+    pub queues: BTreeSet<String>,
+    /// Names of tasks.
+    pub tasks: BTreeSet<String>,
+}
+
+impl Paused {
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.tasks.is_empty()
+    }
+
+    /// Whether a task of this name in this queue may not be taken.
+    pub fn includes(&self, queue: &str, name: &str) -> bool {
+        self.queues.contains(queue) || self.tasks.contains(name)
+    }
+
+    /// With this.
+    pub fn add(&mut self, what: Pausable) {
+        match what {
+            Pausable::Queue(queue) => self.queues.insert(queue),
+            Pausable::Task(task) => self.tasks.insert(task),
+        };
+    }
+}
+
 /// Where tasks are kept, for an operator.
 #[async_trait]
 pub trait TaskAdmin: Send + Sync {
@@ -128,6 +169,20 @@ pub trait TaskAdmin: Send + Sync {
     /// - Waiting and running tasks are never deleted.
     /// - Age is counted from the end of the task, by the store's clock.
     async fn prune(&self, rule: &PruneRule) -> Result<u64>;
+
+    /// Pauses a queue or a task for all workers, or lets it go on. Workers give back what they had
+    /// fetched ahead of it; what runs goes on.
+    ///
+    /// # Behavior
+    ///
+    /// - Workers hear of it with the next renewal of their lease.
+    /// - Tasks may be enqueued all the while.
+    /// - It stays until it is undone, and doing it twice changes nothing.
+    /// - A queue or a task nobody knows may be paused, too.
+    async fn set_paused(&self, what: &Pausable, is_paused: bool) -> Result<()>;
+
+    /// What is paused.
+    async fn paused(&self) -> Result<Paused>;
 
     /// The workers that have joined and neither left nor been given up.
     async fn workers(&self) -> Result<Vec<WorkerRecord>>;

@@ -185,7 +185,7 @@ fn at(kind: &BackendKind) -> String {
 /// #     fn capabilities(&self) -> Capabilities { Capabilities::NONE }
 /// #     async fn enqueue(&self, _: Vec<NewTask>) -> Result<Vec<TaskRecord>> { Ok(Vec::new()) }
 /// #     async fn find(&self, _: TaskId) -> Result<Option<TaskRecord>> { Ok(None) }
-/// #     async fn cancel(&self, _: TaskId) -> Result<Cancellation> { Ok(Cancellation::Canceled) }
+/// #     async fn cancel(&self, _: TaskId, _: &CancelRequest) -> Result<Cancellation> { Ok(Cancellation::Canceled) }
 /// #     async fn changed(&self, _: Duration) {}
 /// #     fn queue(&self) -> Option<&dyn TaskQueue> { None }
 /// #     fn admin(&self) -> Option<&dyn TaskAdmin> { None }
@@ -216,7 +216,9 @@ macro_rules! backend_kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cancellation, Capabilities, NewTask, TaskAdmin, TaskId, TaskQueue, TaskRecord};
+    use crate::{
+        CancelRequest, Cancellation, Capabilities, NewTask, TaskAdmin, TaskId, TaskQueue, TaskRecord,
+    };
 
     #[derive(Debug)]
     struct Nothing;
@@ -235,7 +237,7 @@ mod tests {
         async fn find(&self, _: TaskId) -> Result<Option<TaskRecord>> {
             Ok(None)
         }
-        async fn cancel(&self, _: TaskId) -> Result<Cancellation> {
+        async fn cancel(&self, _: TaskId, _: &CancelRequest) -> Result<Cancellation> {
             Ok(Cancellation::AlreadyFinished)
         }
         async fn changed(&self, _: std::time::Duration) {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{FailureKind, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, Verdict};
+use crate::{FailureKind, Paused, Result, RetryPolicy, TaskFailure, TaskId, TaskRecord, Verdict};
 
 /// A worker as the store knows it, from [`TaskQueue::join`] until it leaves or is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -266,6 +266,10 @@ pub enum Renewal {
     Renewed {
         /// Tasks of this worker that somebody wants to end.
         canceled: Vec<TaskId>,
+        /// What is paused: the worker takes nothing of it.
+        paused: Paused,
+        /// The store's time.
+        now: Timestamp,
     },
     /// The lease had run out and the worker's tasks belong to others.
     Lost,
@@ -351,6 +355,21 @@ pub trait TaskQueue: Send + Sync {
     /// after `timeout`; may return early. Pass the answer to the next call, and claim in
     /// between: nothing that comes meanwhile is missed.
     async fn wait(&self, since: Wake, timeout: Duration) -> Wake;
+
+    /// Makes schedules known, from now on, where they are not, and returns the last tick of each.
+    ///
+    /// # Behavior
+    ///
+    /// - Of one that was not known it is the store's time.
+    async fn last_ticks(&self, schedules: &[Arc<str>]) -> Result<Vec<Timestamp>>;
+
+    /// Notes that the tasks of this schedule are enqueued up to and with this tick.
+    ///
+    /// # Behavior
+    ///
+    /// - The last tick never goes back.
+    /// - A schedule that is not known becomes known.
+    async fn ticked(&self, schedule: &str, tick: Timestamp) -> Result<()>;
 
     /// Ends the worker's lease. Its claimed tasks, if any are left, wait for a rescuer.
     async fn leave(&self, worker: WorkerKey) -> Result<()>;

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::Task;
+use super::{Task, rules};
 use crate::attributes::Queue;
 use crate::backoff::{Backoff, Growth};
 use crate::forward;
@@ -73,13 +73,14 @@ fn options(task: &Task<'_>) -> TokenStream {
         let timeout = Literal::u64_unsuffixed(timeout);
         quote!(.timeout_ms(#timeout))
     });
+    let (schedule, unique) = (rules::schedule(task), rules::unique(task));
     let metadata = attributes
         .metadata
         .as_ref()
         .map(|object| quote!(.metadata(#object)));
     let aliases = &attributes.aliases;
     let aliased = (!aliases.is_empty()).then(|| quote!(.aliased(&[#(#aliases),*])));
-    quote!(#description #queue #priority #backend #with_context #blocking #max_attempts #max_lost #backoff #timeout #metadata #aliased)
+    quote!(#description #queue #priority #backend #with_context #blocking #max_attempts #max_lost #backoff #timeout #schedule #unique #metadata #aliased)
 }
 
 fn backoff_call(task: &Task<'_>, backoff: &Backoff) -> TokenStream {

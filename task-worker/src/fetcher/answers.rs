@@ -1,17 +1,22 @@
 //! What the fetcher makes of an answer of the store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use task_core::{Claim, ClaimRequest, ErrorKind, TaskId, TaskRecord, signals};
 
 use super::Fetcher;
 use crate::errand::Report;
+use crate::plan::Choice;
 
 impl Fetcher {
     /// Takes the answer to an errand.
     pub(super) fn hear(&mut self, report: Report) {
         let report = self.note(report);
-        self.is_claiming &= !matches!(report, Report::Claimed { .. });
+        let claimed_for = match report {
+            Report::Claimed { .. } => self.claiming.take(),
+            _ => None,
+        };
         match report {
             Report::Finished {
                 unwritten,
@@ -37,7 +42,9 @@ impl Fetcher {
                 ..
             } => {
                 self.failures = 0;
-                self.receive(&request, claim);
+                if let Some(choice) = claimed_for {
+                    self.receive(choice, &request, claim);
+                }
             }
             Report::Claimed {
                 answer: Err(error), ..
@@ -55,7 +62,7 @@ impl Fetcher {
                 self.failures = 0;
                 self.key = key;
                 self.is_lost = false;
-                self.may_claim = true;
+                self.plan.wake();
                 if !self.is_quiet {
                     self.slots.open();
                 }
@@ -81,7 +88,8 @@ impl Fetcher {
             Report::Rested => {}
             Report::Woken(wake) => {
                 self.wake = wake;
-                self.may_claim = true;
+                self.is_waiting = false;
+                self.plan.wake();
             }
         }
     }
@@ -119,11 +127,14 @@ impl Fetcher {
     }
 
     /// Takes what a claim brought.
-    fn receive(&mut self, request: &ClaimRequest, claim: Claim) {
-        // Fewer than asked for: there is no more until something says otherwise.
-        self.may_claim = claim.tasks.len() + claim.damaged >= request.limit;
-        self.next_due = claim.next_due;
-        self.slots.add(claim.tasks, request.starting);
+    fn receive(&mut self, choice: Choice, request: &ClaimRequest, claim: Claim) {
+        let count = claim.tasks.len() + claim.damaged;
+        if self.options.batch && count > 0 {
+            // What runs may enqueue what another cell takes: nothing is over before all had nothing.
+            self.plan.wake();
+        }
+        self.plan.brought(choice, count, claim.next_due, Instant::now());
+        self.slots.add(claim.tasks, request.starting, choice.cell);
         if self.is_quiet || self.is_lost {
             self.return_backlog();
         }

@@ -57,6 +57,30 @@ async fn migrations_are_told_before_they_are_done_and_done_once() {
 }
 
 #[tokio::test]
+async fn an_older_store_is_brought_up_to_date_with_the_tasks_that_wait_in_it() {
+    let place = Place::new().await;
+    let store = place.opened().await;
+    let task = task(&store).await;
+    store.close().await;
+    // As the first version left it.
+    let mut outside = place.outside().await;
+    for table in ["unique_key", "paused", "schedule", "canceled"] {
+        outside.run(&format!("DROP TABLE {table}")).await;
+    }
+    outside.run("UPDATE schema_version SET version = 1").await;
+    let (version, pending) = Backend::pending_migrations(&place.options())
+        .await
+        .expect("can be told");
+    let steps: Vec<_> = pending.iter().map(|step| step.version).collect();
+    assert_eq!((version, &steps[..]), (1, &[2][..]));
+    let store = place.opened().await;
+    assert_eq!(store.find(task.id).await.expect("it can be read"), Some(task));
+    let paused = store.admin().expect("it has one").paused().await;
+    assert!(paused.expect("the table is there").is_empty());
+    store.close().await;
+}
+
+#[tokio::test]
 async fn the_printed_migration_is_what_opening_does() {
     let place = Place::new().await;
     let (_, pending) = Backend::pending_migrations(&place.options())

@@ -44,7 +44,7 @@ async fn a_cancellation_beside_the_end_leaves_no_request_behind() {
         let claimed = worker.claim_one().await;
         let canceling = tokio::spawn({
             let other = other.clone();
-            async move { other.cancel(id).await }
+            async move { other.cancel(id, &task_core::CancelRequest::default()).await }
         });
         worker.finish(vec![succeeded(claimed, "1")]).await;
         let answer = canceling.await.expect("no panic").expect("an answer");

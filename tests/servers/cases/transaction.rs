@@ -9,7 +9,7 @@ use conformance::tasks::echo;
 use sqlx::Connection as _;
 use task_backends::{DummyBackend, EnqueueIn as _};
 use task_core::signals::TASK_ENQUEUED;
-use task_core::{Backends, ErrorKind, TaskBackend, TaskId, TaskStatus, Wake, queue, run_after};
+use task_core::{Backends, ErrorKind, TaskBackend, TaskId, TaskOptions, TaskStatus, Wake, queue, run_after};
 
 use crate::place::{DATABASE, Place, others};
 use crate::servers::PATIENCE;
@@ -55,6 +55,31 @@ async fn a_task_in_a_transaction_commits_with_the_applications_own_data() {
     // After the roll-back the same queue and name work in the usual way, too.
     let call = echo::new("x").using(queue("new in this transaction"));
     call.enqueue_on(&backends).await.expect("accepted");
+    backends.close().await;
+}
+
+#[tokio::test]
+async fn a_unique_task_in_a_transaction_holds_its_key_when_that_commits() {
+    let place = Place::new().await;
+    let backends = Backends::single(Arc::new(place.opened().await));
+    let unique = || echo::new("x").using(TaskOptions::default().unique_key("one"));
+    let mut outside = place.outside().await;
+    let mut transaction = outside.0.begin().await.expect("a transaction");
+    let first = unique().enqueue_in_on(&mut transaction, &backends).await;
+    let first = first.expect("accepted");
+    let again = unique().enqueue_in_on(&mut transaction, &backends).await;
+    let again = again.expect("answered");
+    assert!(!first.existed() && again.existed());
+    assert_eq!(again.id(), first.id());
+    transaction.rollback().await.expect("rolled back");
+    // After the roll-back nobody holds it.
+    let mut transaction = outside.0.begin().await.expect("a transaction");
+    let second = unique().enqueue_in_on(&mut transaction, &backends).await;
+    let second = second.expect("accepted");
+    assert!(!second.existed() && second.id() != first.id());
+    transaction.commit().await.expect("committed");
+    let third = unique().enqueue_on(&backends).await.expect("answered");
+    assert_eq!((third.id(), third.existed()), (second.id(), true));
     backends.close().await;
 }
 

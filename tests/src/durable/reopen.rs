@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use task_core::{Cancellation, TaskStatus, WorkerKey};
+use task_core::{CancelRequest, Cancellation, TaskStatus, WorkerKey};
 
 use crate::Store;
 use crate::played_worker::{claimed_ids, failed, succeeded};
@@ -87,14 +87,18 @@ pub async fn a_request_to_cancel_outlives_the_process(mut store: Store) {
     let task = store.enqueue(new_task()).await;
     worker.claim_one().await;
     let key = worker.key;
-    let answer = store.backend().cancel(task.id).await.expect("it is there");
+    let answer = store
+        .backend()
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     assert_eq!(answer, Cancellation::Requested);
     store.reopen().await;
     let renewal = store.queue().renew(key, LEASE).await.expect("an answer");
-    let expected = task_core::Renewal::Renewed {
-        canceled: vec![task.id],
+    let task_core::Renewal::Renewed { canceled, .. } = renewal else {
+        panic!("it lives");
     };
-    assert_eq!(renewal, expected);
+    assert_eq!(canceled, [task.id]);
 }
 
 /// Calls after it fail.
@@ -104,7 +108,10 @@ pub async fn calls_after_closing_fail(store: Store) {
     closed.close().await;
     closed.enqueue(vec![new_task()]).await.expect_err("closed");
     closed.find(task.id).await.expect_err("closed");
-    closed.cancel(task.id).await.expect_err("closed");
+    closed
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect_err("closed");
     let admin = closed.admin().expect("the operator's face");
     admin.counts().await.expect_err("closed");
     admin.retry(task.id).await.expect_err("closed");

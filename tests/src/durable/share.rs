@@ -56,8 +56,14 @@ pub async fn a_task_is_canceled_from_another_process(store: Store) {
     let tasks = ids(&store.enqueue_all(many(2)).await);
     let running = worker.claim(1).await;
     let answers = [
-        other.cancel(tasks[0]).await.expect("it is there"),
-        other.cancel(tasks[1]).await.expect("it is there"),
+        other
+            .cancel(tasks[0], &task_core::CancelRequest::default())
+            .await
+            .expect("it is there"),
+        other
+            .cancel(tasks[1], &task_core::CancelRequest::default())
+            .await
+            .expect("it is there"),
     ];
     assert_eq!(answers, [Cancellation::Requested, Cancellation::Canceled]);
     assert_eq!(worker.asked_to_stop().await, [tasks[0]]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{ErrorKind, TaskId, get_result_on};
+use task_core::{CancelRequest, ErrorKind, TaskId, get_result_on};
 
 use crate::Store;
 use crate::scene::new_task;
@@ -22,7 +22,7 @@ pub async fn canceling_is_unsupported_too(store: Store) {
     let record = store.enqueue(new_task()).await;
     let error = store
         .backend()
-        .cancel(record.id)
+        .cancel(record.id, &CancelRequest::default())
         .await
         .expect_err("nothing is kept");
     assert_eq!(error.kind(), ErrorKind::Unsupported);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{ErrorKind, Task as _, TaskId, TaskStatus, get_result_on};
+use task_core::{CancelRequest, ErrorKind, Task as _, TaskId, TaskStatus, get_result_on};
 
 use crate::Store;
 use crate::scene::{PATIENCE, named, new_task};
@@ -84,7 +84,11 @@ pub async fn refreshing_shows_what_changed_and_copies_stay_as_they_were(store: S
         .await
         .expect("accepted");
     let copy = result.clone();
-    store.backend().cancel(result.id()).await.expect("it is there");
+    store
+        .backend()
+        .cancel(result.id(), &CancelRequest::default())
+        .await
+        .expect("it is there");
     assert_eq!(result.status(), TaskStatus::Ready, "it does not change by itself");
     result.refresh().await.expect("it is there");
     assert_eq!(result.status(), TaskStatus::Canceled);
@@ -114,7 +118,11 @@ pub async fn waiting_ends_when_the_task_does(store: Store) {
         .expect("accepted");
     let id = result.id();
     let waiting = tokio::spawn(async move { result.wait(2 * PATIENCE).await });
-    store.backend().cancel(id).await.expect("it is there");
+    store
+        .backend()
+        .cancel(id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     let ended = tokio::time::timeout(PATIENCE, waiting).await;
     let error = ended.expect("long before the timeout").expect("no panic");
     assert_eq!(error.expect_err("it was canceled").kind(), ErrorKind::TaskFailed);
@@ -123,7 +131,11 @@ pub async fn waiting_ends_when_the_task_does(store: Store) {
 /// A task that was canceled before it ran has no value, and says why.
 pub async fn a_task_canceled_before_it_ran_has_no_value_and_says_so(store: Store) {
     let record = store.enqueue(new_task()).await;
-    store.backend().cancel(record.id).await.expect("it is there");
+    store
+        .backend()
+        .cancel(record.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     let result = get_result_on::<echo>(record.id, &store.backends()).await;
     let result = result.expect("it is there");
     assert!(result.is_finished());

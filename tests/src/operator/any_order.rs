@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use task_core::{
-    Claimed, ErrorKind, Filter, Finish, NewTask, RetryPolicy, RunAfter, TaskId, TaskRecord, TaskStatus,
+    CancelRequest, Claimed, ErrorKind, Filter, Finish, NewTask, RetryPolicy, RunAfter, TaskId, TaskRecord,
+    TaskStatus,
 };
 
 use super::prune::older_than;
@@ -172,7 +173,11 @@ impl<'s> Play<'s> {
 
     async fn cancel(&mut self) -> &'static str {
         if let Some(id) = self.some_task() {
-            self.store.backend().cancel(id).await.expect("it is there");
+            self.store
+                .backend()
+                .cancel(id, &CancelRequest::default())
+                .await
+                .expect("it is there");
         }
         "cancel"
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use task_core::{ErrorKind, Filter, NewTask, Page, PruneRule, TaskId, TaskRecord, TaskStatus};
+use task_core::{CancelRequest, ErrorKind, Filter, NewTask, Page, PruneRule, TaskId, TaskRecord, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{failed, failed_for_now, obeyed, succeeded};
@@ -50,7 +50,10 @@ impl Store {
             ])
             .await;
         let canceled = self.enqueue(task()).await.id;
-        self.backend().cancel(canceled).await.expect("it is there");
+        self.backend()
+            .cancel(canceled, &CancelRequest::default())
+            .await
+            .expect("it is there");
         let scheduled = NewTask {
             queue: queue.into(),
             ..due_in(Duration::from_secs(7200))
@@ -101,7 +104,11 @@ pub async fn a_page_that_starts_at_a_task_deleted_since_goes_on_behind_it(store:
     assert_eq!(ids(&first.tasks), [tasks[8], tasks[7], tasks[6]]);
     // The last one of the page and the first of the next are deleted.
     for id in [tasks[6], tasks[5]] {
-        store.backend().cancel(id).await.expect("it is there");
+        store
+            .backend()
+            .cancel(id, &CancelRequest::default())
+            .await
+            .expect("it is there");
     }
     store.advance(Duration::from_secs(60)).await;
     let rule = PruneRule {

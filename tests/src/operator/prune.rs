@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{ErrorKind, Filter, NewTask, PruneRule, TaskId, TaskStatus};
+use task_core::{CancelRequest, ErrorKind, Filter, NewTask, PruneRule, TaskId, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{failed, obeyed, succeeded};
@@ -152,7 +152,11 @@ pub async fn none_is_found_when_the_task_is_there_no_longer(store: Store) {
     let backends = store.backends();
     let alias = backends.get("default").expect("the only one");
     let mut result = alias.result(task.id).await.expect("it is there");
-    store.backend().cancel(task.id).await.expect("it is there");
+    store
+        .backend()
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     store.advance(DAY).await;
     assert_eq!(store.prune(&older_than(Duration::ZERO)).await, 1);
     assert!(!store.has(task.id).await);
@@ -160,7 +164,7 @@ pub async fn none_is_found_when_the_task_is_there_no_longer(store: Store) {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let error = store
         .backend()
-        .cancel(task.id)
+        .cancel(task.id, &CancelRequest::default())
         .await
         .expect_err("it has been pruned");
     assert_eq!(error.kind(), ErrorKind::NotFound);

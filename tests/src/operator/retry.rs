@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use task_core::{Cancellation, ErrorKind, TaskId, TaskRecord, TaskStatus, Wake};
+use task_core::{CancelRequest, Cancellation, ErrorKind, TaskId, TaskRecord, TaskStatus, Wake};
 
 use crate::Store;
 use crate::played_worker::{failed, failed_for_now, succeeded};
@@ -109,7 +109,11 @@ pub async fn it_runs_again_now_with_as_many_attempts_as_it_had_at_first(store: S
 /// A task that was canceled before it ran runs as if it had just been enqueued.
 pub async fn a_canceled_task_runs_again_too(store: Store) {
     let task = store.enqueue(with_policy(3, 3)).await;
-    store.backend().cancel(task.id).await.expect("it is there");
+    store
+        .backend()
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     let answered = store.retry(task.id).await;
     let expected = TaskRecord {
         run_after: answered.run_after,
@@ -123,7 +127,11 @@ pub async fn a_canceled_task_runs_again_too(store: Store) {
 /// Lets a failed or canceled task run again, now: whatever its due time was.
 pub async fn a_scheduled_task_that_was_canceled_runs_now(store: Store) {
     let task = store.enqueue(due_in(Duration::from_secs(3600))).await;
-    store.backend().cancel(task.id).await.expect("it is there");
+    store
+        .backend()
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     assert_eq!(store.retry(task.id).await.status, TaskStatus::Ready);
     assert_eq!(store.worker("w").await.claim_one().await.record.id, task.id);
 }
@@ -159,7 +167,11 @@ pub async fn it_can_be_canceled_again(store: Store) {
     let task = store.failed_task().await;
     for _ in 0..2 {
         store.retry(task.id).await;
-        let answer = store.backend().cancel(task.id).await.expect("it is there");
+        let answer = store
+            .backend()
+            .cancel(task.id, &CancelRequest::default())
+            .await
+            .expect("it is there");
         assert_eq!(answer, Cancellation::Canceled);
         let found = store.find(task.id).await;
         assert_eq!((found.status, found.attempts), (TaskStatus::Canceled, 2));

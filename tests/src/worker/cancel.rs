@@ -2,15 +2,25 @@
 
 use std::time::Duration;
 
-use task_core::{Cancellation, TaskStatus};
+use task_core::{CancelRequest, Cancellation, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{claimed_ids, failed, failed_for_now, interrupted, obeyed, succeeded, unstarted};
 use crate::scene::{due_in, ids, many, new_task, stopped, with_policy};
 
 impl Store {
+    async fn cancel_by(&self, id: task_core::TaskId, request: &CancelRequest) {
+        self.backend()
+            .cancel(id, request)
+            .await
+            .expect("the task is there");
+    }
+
     pub(crate) async fn cancel(&self, id: task_core::TaskId) -> Cancellation {
-        self.backend().cancel(id).await.expect("the task is there")
+        self.backend()
+            .cancel(id, &CancelRequest::default())
+            .await
+            .expect("the task is there")
     }
 }
 
@@ -188,4 +198,39 @@ pub async fn a_finished_one_stays_as_it_is_however_it_ended(store: Store) {
         statuses,
         [TaskStatus::Successful, TaskStatus::Failed, TaskStatus::Canceled]
     );
+}
+
+/// Who asked first, and why, is in the record of the task that was canceled.
+pub async fn who_asked_first_and_why_is_in_the_record(store: Store) {
+    let worker = store.worker("w").await;
+    let first = CancelRequest::default()
+        .by("ada@host")
+        .because("it was \"wrong\"");
+    let second = CancelRequest::default().by("bob");
+    let [running, waiting, unwilling, retried] = [0, 1, 2, 3].map(|_| new_task());
+    let running = store.enqueue(running).await.id;
+    let unwilling = store.enqueue(unwilling).await.id;
+    let [claimed, other]: [_; 2] = worker.claim(2).await.try_into().expect("both");
+    let waiting = store.enqueue(waiting).await.id;
+    let retried = store.enqueue(retried).await.id;
+    for id in [running, waiting, unwilling, retried] {
+        store.cancel_by(id, &first).await;
+        store.cancel_by(id, &second).await;
+    }
+    worker.finish(vec![obeyed(claimed), succeeded(other, "1")]).await;
+    for id in [running, waiting] {
+        let found = store.find(id).await;
+        assert_eq!(found.status, TaskStatus::Canceled);
+        assert_eq!(found.cancel_request.as_ref(), Some(&first));
+    }
+    assert_eq!(
+        store.find(unwilling).await.cancel_request,
+        None,
+        "it returned a value first"
+    );
+    // One that runs again was not canceled.
+    store.admin().retry(retried).await.expect("it was canceled");
+    assert_eq!(store.find(retried).await.cancel_request, None);
+    store.cancel_by(retried, &second).await;
+    assert_eq!(store.find(retried).await.cancel_request, Some(second));
 }

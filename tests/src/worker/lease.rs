@@ -16,7 +16,7 @@ pub async fn the_lease_runs_again_from_now_by_the_stores_clock(store: Store) {
     for _ in 0..5 {
         store.advance(LEASE - Duration::from_secs(5)).await;
         let renewal = worker.renew().await;
-        assert_eq!(renewal, Renewal::Renewed { canceled: Vec::new() });
+        assert!(matches!(renewal, Renewal::Renewed { canceled, .. } if canceled.is_empty()));
         assert_eq!(store.rescue().await.workers, 0);
     }
     worker.finish(vec![succeeded(claimed, "1")]).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{Cancellation, FailureKind, Rescued, TaskStatus};
+use task_core::{CancelRequest, Cancellation, FailureKind, Rescued, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{claimed_ids, failed, failed_for_now, succeeded, unstarted};
@@ -287,7 +287,11 @@ pub async fn with_nobody_lost_nothing_happens(store: Store) {
     assert_eq!(store.rescue().await, Rescued::default());
     let claimed = worker.claim_one().await;
     assert_eq!(store.rescue().await, Rescued::default());
-    let answer = store.backend().cancel(task.id).await.expect("it is there");
+    let answer = store
+        .backend()
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     assert_eq!(answer, Cancellation::Requested);
     assert_eq!(store.rescue().await, Rescued::default());
     worker.finish(vec![succeeded(claimed, "1")]).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{ErrorKind, TaskResult, TaskStatus};
+use task_core::{CancelRequest, ErrorKind, TaskResult, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{failed, obeyed, succeeded};
@@ -85,7 +85,11 @@ pub async fn a_task_canceled_while_it_ran_has_no_value(store: Store) {
     let mut result = enqueued(&store).await;
     let worker = store.worker("w").await;
     let claimed = worker.claim_one().await;
-    store.backend().cancel(result.id()).await.expect("it is there");
+    store
+        .backend()
+        .cancel(result.id(), &CancelRequest::default())
+        .await
+        .expect("it is there");
     worker.finish(vec![obeyed(claimed)]).await;
     let error = result.wait(PATIENCE).await.expect_err("it was canceled");
     assert_eq!(error.kind(), ErrorKind::TaskFailed);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_core::{Cancellation, Outcome, TaskStatus};
+use task_core::{CancelRequest, Cancellation, Outcome, TaskStatus};
 
 use crate::Store;
 use crate::played_worker::{ended, failed_for_now, succeeded};
@@ -146,7 +146,11 @@ pub async fn a_retried_task_can_be_canceled_while_it_waits(store: Store) {
         let task = store.enqueue(with_policy(3, 3)).await;
         let claimed = worker.claim_one().await;
         worker.finish(vec![failed_for_now(claimed, "once", delay)]).await;
-        let answer = store.backend().cancel(task.id).await.expect("it is there");
+        let answer = store
+            .backend()
+            .cancel(task.id, &CancelRequest::default())
+            .await
+            .expect("it is there");
         assert_eq!(answer, Cancellation::Canceled);
         let found = store.find(task.id).await;
         assert_eq!((found.status, found.attempts), (TaskStatus::Canceled, 1));
@@ -172,6 +176,10 @@ pub async fn a_retry_after_ages_stays_readable(store: Store) {
     assert_eq!(store.find(task.id).await.status, TaskStatus::Ready);
     let claim = worker.try_claim(10).await.expect("the worker lives");
     assert_eq!(claim.tasks.len(), 0);
-    let answer = store.backend().cancel(task.id).await.expect("it is there");
+    let answer = store
+        .backend()
+        .cancel(task.id, &CancelRequest::default())
+        .await
+        .expect("it is there");
     assert_eq!(answer, Cancellation::Canceled);
 }

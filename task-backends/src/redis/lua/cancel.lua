@@ -1,5 +1,5 @@
 -- Asks for a task to end.
---   ARGV: clock; id
+--   ARGV: clock; id; who asks and why, as JSON
 --   Answer: 0 no such task here, 1 canceled, 2 running and asked to stop, 3 had ended.
 local id = ARGV[2]
 local body = call('HGET', TASK, id)
@@ -9,6 +9,7 @@ elseif call('HEXISTS', RESULT, id) == 1 then
     return 3
 elseif call('HEXISTS', RUNNING, id) == 1 then
     call('SADD', CANCEL, id)
+    call('HSETNX', WANTED_BY, id, ARGV[3])
     return 2
 end
 local seq, _, rank, _, _, _, _, queue, name = struct.unpack(HEAD, body)
@@ -21,6 +22,7 @@ elseif call('ZREM', READY .. rank .. ':' .. lane, member) == 1 then
 elseif call('ZREM', SCHEDULED, scheduled_member(member, rank, lane)) == 1 then
     count(WAITING, queue, -1)
 end
+call('HSETNX', WANTED_BY, id, ARGV[3])
 local attempts = read_history(id) or 0
 local result = struct.pack('>BI8I4I8I8', CANCELED, 0, attempts, 0, now())
 write_result(id, seq, CANCELED, queue, result, '')

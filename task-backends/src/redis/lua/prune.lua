@@ -48,7 +48,16 @@ for i, id in ipairs(ids) do
 end
 if ARGV[5] ~= '1' then
     if old[1] then
-        for _, key in ipairs({ TASK, RESULT, HISTORY, DAMAGED }) do
+        local keys, gone = call('EXISTS', KEY_OF) == 1 and values(KEY_OF, old) or {}, {}
+        for i, id in ipairs(old) do
+            if keys[i] and sub(call('HGET', UNIQUE, keys[i]) or '', 1, 16) == id then
+                gone[#gone + 1] = keys[i]
+            end
+        end
+        if gone[1] then
+            bulk('HDEL', UNIQUE, gone)
+        end
+        for _, key in ipairs({ TASK, RESULT, HISTORY, DAMAGED, KEY_OF, WANTED_BY }) do
             bulk('HDEL', key, old)
         end
         for _, status in ipairs({ FAILED, CANCELED }) do

@@ -1,5 +1,6 @@
 -- Everything about a task as the client reads it. Shared by find and list.
---   Answer per task: task, history or '', result or '', claim (8 bytes of time and the worker's name) or ''.
+--   Answer per task: task, history or '', result or '', claim (8 bytes of time and the worker's name) or '', who
+--   wanted it to end, of one that was canceled, or ''.
 local function row(id, body, result)
     local history, claim = call('HGET', HISTORY, id) or '', ''
     if not result then
@@ -9,5 +10,6 @@ local function row(id, body, result)
             claim = be8(at) .. name
         end
     end
-    return { id, body, history, result or '', claim }
+    local request = result and struct.unpack('B', result) == CANCELED and call('HGET', WANTED_BY, id)
+    return { id, body, history, result or '', claim, request or '' }
 end

@@ -21,6 +21,7 @@ local attempt, _, _, _, entries = read_history(id)
 attempt = attempt or 0
 write_history(id, attempt, math.min(attempt + max_attempts, 4294967295), 0, be8(time), entries or '')
 call('HDEL', RESULT, id)
+call('HDEL', WANTED_BY, id)
 call('ZREM', ENDED .. status, id)
 count(status, queue, -1)
 add_ready(rank, lane_of(queue, name), { digits(time), be8(seq) .. id })

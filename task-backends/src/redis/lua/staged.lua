@@ -3,7 +3,8 @@
 -- left staged is stored or dropped by whoever rescues, as that key says.
 --   ARGV: clock; `stage`, transaction, then the arguments of store.lua |
 --         `apply` or `drop`, transaction | `old`, age in microseconds
---   Answer: stage: 1, or 0 when an id is taken; apply, drop: 1; old: transactions staged longer ago.
+--   Answer: stage: 1, or 0 when an id is taken; apply: as enqueue, remembered for an hour; drop: 1; old:
+--   transactions staged longer ago.
 local step, transaction = ARGV[2], ARGV[3]
 if step == 'stage' then
     local arguments = {}
@@ -27,7 +28,8 @@ if staged then
     call('ZREM', STAGES, transaction)
     if step == 'apply' then
         local what = cmsgpack.unpack(staged)
-        run(what, tonumber(sub(what[1], 2)))
+        call('SET', P .. ':applied:' .. transaction, cmsgpack.pack(run(what, tonumber(sub(what[1], 2)))), 'EX', 3600)
     end
 end
-return 1
+local applied = step == 'apply' and call('GET', P .. ':applied:' .. transaction)
+return applied and cmsgpack.unpack(applied) or 1

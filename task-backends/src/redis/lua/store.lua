@@ -2,7 +2,8 @@
 --   Arguments: clock; sender; number of the sender's call; first seq and how far behind it each task's own is
 --              (8 bytes, then 4 each) or '' (then the shard counts); lanes n, then n times rank, lane; calls n,
 --              then n times how many tasks; per task id, packed body, number of the lane (below zero: with a
---              due time)
+--              due time), behind it of a unique task `u`, key, mode (0 until started, 1 until ended, 2 for a
+--              time) and that time in microseconds (16, 1 and 8 bytes)
 local SENDERS, STAGED, STAGES = P .. ':senders', P .. ':staged', P .. ':stages'
 
 -- Which calls have an id that is taken, and all ids.
@@ -39,7 +40,7 @@ local function log(ids, seqs)
     end
 end
 
-local function store(args, time, seq, ids, refused, at, lanes, calls)
+local function store(args, time, seq, ids, refused, held_by, at, lanes, calls)
     local given = args[4] ~= '' and args[4]
     local time8, due_now = be8(time), digits(time)
     local bodies, kept, seqs, place = {}, {}, {}, 0
@@ -52,33 +53,38 @@ local function store(args, time, seq, ids, refused, at, lanes, calls)
             for _ = 1, tasks do
                 place = place + 1
                 local id, body, lane = ids[place], args[at + 3 * place - 1], args[at + 3 * place]
-                local own = seq + (given and struct.unpack('>I4', given, 5 + 4 * place) or place - 1)
-                local own8 = be8(own)
-                bodies[#bodies + 1] = id
-                bodies[#bodies + 1] = own8 .. time8 .. body
-                kept[#kept + 1] = id
-                seqs[#seqs + 1] = own
-                local due = time
-                if sub(lane, 1, 1) == '-' then
-                    lane = sub(lane, 2)
-                    due = first_due(time, struct.unpack('>bi8', body, 2))
-                end
-                local all = of_all[lane]
-                if not all then
-                    all = ALL .. queue_of(args[5 + 2 * lane])
-                    of_all[lane] = all
-                end
-                arrived[all] = (arrived[all] or 0) + 1
-                if due > time then
-                    add_scheduled(due, own8 .. id, tonumber(args[4 + 2 * lane]), args[5 + 2 * lane])
-                else
-                    local list = ready[lane]
-                    if not list then
-                        list = {}
-                        ready[lane] = list
+                if not held_by[place] then
+                    if #lane > 25 then
+                        lane = sub(lane, 1, #lane - 26)
                     end
-                    list[#list + 1] = due_now
-                    list[#list + 1] = own8 .. id
+                    local own = seq + (given and struct.unpack('>I4', given, 5 + 4 * place) or place - 1)
+                    local own8 = be8(own)
+                    bodies[#bodies + 1] = id
+                    bodies[#bodies + 1] = own8 .. time8 .. body
+                    kept[#kept + 1] = id
+                    seqs[#seqs + 1] = own
+                    local due = time
+                    if sub(lane, 1, 1) == '-' then
+                        lane = sub(lane, 2)
+                        due = first_due(time, struct.unpack('>bi8', body, 2))
+                    end
+                    local all = of_all[lane]
+                    if not all then
+                        all = ALL .. queue_of(args[5 + 2 * lane])
+                        of_all[lane] = all
+                    end
+                    arrived[all] = (arrived[all] or 0) + 1
+                    if due > time then
+                        add_scheduled(due, own8 .. id, tonumber(args[4 + 2 * lane]), args[5 + 2 * lane])
+                    else
+                        local list = ready[lane]
+                        if not list then
+                            list = {}
+                            ready[lane] = list
+                        end
+                        list[#list + 1] = due_now
+                        list[#list + 1] = own8 .. id
+                    end
                 end
             end
         end
@@ -97,10 +103,14 @@ local function run(args, time)
     local calls = tonumber(args[6 + 2 * lanes])
     local ids, refused, at = taken(args, lanes, calls)
     local seq = args[4] ~= '' and struct.unpack('>I8', args[4]) or call('INCRBY', P .. ':seq', #ids) - #ids + 1
-    store(args, time, seq, ids, refused, at, lanes, calls)
+    local held_by = take_keys(args, time, ids, refused, at, calls, lanes)
+    store(args, time, seq, ids, refused, held_by, at, lanes, calls)
     local answer = { digits(time), digits(seq) }
     for number in pairs(refused) do
         answer[#answer + 1] = tostring(number)
+    end
+    for place, holder in pairs(held_by) do
+        answer[#answer + 1] = 'u' .. struct.pack('>I4', place) .. holder
     end
     tell()
     return answer

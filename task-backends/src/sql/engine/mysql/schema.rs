@@ -10,11 +10,18 @@ use crate::sql::schema::{Migration, pending};
 
 /// Every step there ever was, in order.
 pub(super) fn migrations() -> Vec<Migration> {
-    let steps = [(
-        1,
-        "tasks",
-        include_str!("../../../../migrations/mysql/0001_tasks.sql"),
-    )];
+    let steps = [
+        (
+            1,
+            "tasks",
+            include_str!("../../../../migrations/mysql/0001_tasks.sql"),
+        ),
+        (
+            2,
+            "unique",
+            include_str!("../../../../migrations/mysql/0002_unique.sql"),
+        ),
+    ];
     steps
         .into_iter()
         .map(|(version, name, sql)| Migration {

@@ -9,11 +9,18 @@ use crate::sql::schema::{Migration, pending};
 
 /// Every step there ever was, in order, for a schema of this name.
 pub(super) fn migrations(schema: &str) -> Vec<Migration> {
-    let steps = [(
-        1,
-        "tasks",
-        include_str!("../../../../migrations/postgres/0001_tasks.sql"),
-    )];
+    let steps = [
+        (
+            1,
+            "tasks",
+            include_str!("../../../../migrations/postgres/0001_tasks.sql"),
+        ),
+        (
+            2,
+            "unique",
+            include_str!("../../../../migrations/postgres/0002_unique.sql"),
+        ),
+    ];
     steps
         .into_iter()
         .map(|(version, name, sql)| {

@@ -25,6 +25,11 @@ pub(super) fn migrations() -> Vec<Migration> {
             name: "order",
             sql: Cow::Borrowed(include_str!("../../../../migrations/sqlite/0003_order.sql")),
         },
+        Migration {
+            version: 4,
+            name: "unique",
+            sql: Cow::Borrowed(include_str!("../../../../migrations/sqlite/0004_unique.sql")),
+        },
     ]
 }
 
