@@ -141,7 +141,8 @@ impl Backoff {
     }
 }
 
-const fn milliseconds(duration: Duration) -> u64 {
+/// As many as fit; times longer than a store can keep are cut when they are stored.
+pub(crate) const fn milliseconds(duration: Duration) -> u64 {
     let whole = duration.as_millis();
     if whole > u64::MAX as u128 {
         u64::MAX

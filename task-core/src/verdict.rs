@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::TaskFailure;
+use crate::retry::milliseconds;
 
 /// What becomes of a task whose attempt ended with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -39,16 +40,6 @@ impl Verdict {
 
     pub(crate) fn is_as_declared(&self) -> bool {
         *self == Self::AsDeclared
-    }
-}
-
-const fn milliseconds(delay: Duration) -> u64 {
-    let whole = delay.as_millis();
-    // Times longer than a store can keep are cut when they are stored.
-    if whole > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        whole as u64
     }
 }
 

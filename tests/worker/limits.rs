@@ -187,9 +187,8 @@ async fn a_paused_queue_is_given_back_by_two_workers_within_a_heartbeat_and_goes
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_in_memory_goes_back_when_its_queue_is_paused() {
+async fn nothing_of_a_paused_queue_is_held_and_all_of_it_runs_when_it_goes_on() {
     let stage = Stage::new().await;
-    // Quick tasks make the worker fetch ahead; a closed door in front of them keeps the rest waiting.
     let quick = (0..3000).map(|_| note::new(stage.on(), "quick").using(queue("mail")));
     let worker = stage.hire("worker", 1);
     stage.enqueue(quick).await;
